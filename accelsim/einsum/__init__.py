@@ -1,0 +1,1 @@
+"""The cascade language: grammar, graph, numpy evaluation, passes and counts."""

@@ -1,0 +1,1 @@
+"""Register-transfer units and their generator."""
