@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+LONGEST = 1000
+
 
 @dataclass(frozen=True)
 class Mark:
@@ -23,13 +25,20 @@ class AccelsimError(Exception):
     """A request that cannot be met. `str(error)` is one line, led by the place when it is known."""
 
     def __init__(self, message: str, mark: Mark | None = None) -> None:
-        self.message = " ".join(message.split())
+        self.message = one_line(message)
         self.mark = mark
-        super().__init__(f"{mark}: {self.message}" if mark else self.message)
+        super().__init__(one_line(f"{mark}: {self.message}") if mark else self.message)
 
 
-class CheckFailed(AccelsimError):
+class CheckFailedError(AccelsimError):
     """A check that was run to its end and failed: exit status 1 rather than 2."""
+
+
+def one_line(text: str) -> str:
+    """`text` on one printable line of bounded length: what came from a file cannot break a terminal."""
+    words = " ".join(text[: 2 * LONGEST].split())
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
+    return shown if len(shown) <= LONGEST else shown[:LONGEST] + "..."
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

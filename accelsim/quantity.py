@@ -22,13 +22,22 @@ BASES = {
 }
 LENGTHS = {"nm": -9, "um": -6, "µm": -6, "mm": -3, "cm": -2, "m": 0}
 COUNTED = ("op", "word", "row", "access", "cycle", "flop", "mac")
+KNOWN = (
+    *COUNTED,
+    *LENGTHS,
+    *(prefix + unit for unit in BASES for prefix in DECIMAL if unit not in ("B", "bit") or DECIMAL[prefix] >= 0),
+    *(prefix + unit for unit in ("B", "bit") for prefix in BINARY),
+)
 AMBIGUOUS = {
     "KB": "kB (1000 bytes) or KiB (1024 bytes)",
+    "mB": "MB (a million bytes) or MiB (2^20 bytes)",
     "K": "k or Ki before a unit",
     "b": "bit or B",
 }
-NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*?)\s*$", re.DOTALL)
-MAX_EXPONENT = 400
+NUMBER = re.compile(r"([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)(.*)", re.DOTALL)
+UNIT = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?\s+)?([A-Za-zµ]+)([23])?\s*")
+MAX_LENGTH = 100
+LARGEST = 10**40  # beyond any size here, and the product of seven such is still a float
 
 
 @dataclass(frozen=True)
@@ -40,11 +49,25 @@ class Quantity:
 
 
 def parse_number(text: str, mark: Mark | None = None) -> Fraction:
-    """The exact value of a decimal number, refused when its exponent is beyond 400."""
-    exponent = re.search(r"[eE]([-+]?\d+)$", text)
-    if exponent and (len(exponent[1]) > 5 or abs(int(exponent[1])) > MAX_EXPONENT):
-        raise AccelsimError(f'number "{text}" is out of range', mark)
-    return Fraction(text)
+    """The exact value of a decimal number of at most 100 characters, below 1e40 and with an exponent above -41."""
+    exponent = re.search(r"[eE]([-+]?[0-9]+)$", text)
+    if len(text) <= MAX_LENGTH and (not exponent or abs(int(exponent[1])) <= 40):
+        value = Fraction(text)
+        if abs(value) < LARGEST:
+            return value
+    raise AccelsimError(f'number "{_short(text)}" is out of range', mark)
+
+
+def parse_integer(text: str, mark: Mark | None = None) -> int:
+    """The value of an integer as YAML writes it: decimal, `0o17` or `0x1F`; below 1e40."""
+    value = LARGEST if len(text) > MAX_LENGTH else int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+    if abs(value) >= LARGEST:
+        raise AccelsimError(f'number "{_short(text)}" is out of range', mark)
+    return value
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else text[:40] + "..."
 
 
 def _prefixed(symbol: str, mark: Mark | None, whole: str) -> tuple[Fraction, str]:
@@ -55,23 +78,24 @@ def _prefixed(symbol: str, mark: Mark | None, whole: str) -> tuple[Fraction, str
         raise AccelsimError(f'ambiguous unit "{symbol}" in "{whole}": write {hint}', mark)
     for unit, (scale, dimension) in BASES.items():
         prefix = symbol[: -len(unit)] if symbol.endswith(unit) else None
-        if prefix in DECIMAL:
+        if prefix in DECIMAL and (dimension != "byte" or DECIMAL[prefix] >= 0):
             return scale * Fraction(10) ** DECIMAL[prefix], dimension
         if prefix in BINARY and dimension == "byte":
             return scale * 2 ** BINARY[prefix], dimension
     if symbol in LENGTHS:
         return Fraction(10) ** LENGTHS[symbol], "metre"
-    known = [*COUNTED, *LENGTHS, *(p + u for u in BASES for p in DECIMAL), *(p + "B" for p in BINARY)]
-    raise AccelsimError(f'unknown unit "{symbol}" in "{whole}"{nearest(symbol, known)}', mark)
+    raise AccelsimError(f'unknown unit "{symbol}" in "{whole}"{nearest(symbol, KNOWN)}', mark)
 
 
 def parse_unit(text: str, mark: Mark | None = None) -> Quantity:
     """The scale and dimension of a unit such as `pJ/word`, `GiB/s`, `um2` or `J/64 bit`."""
+    if len(text) > MAX_LENGTH:
+        raise AccelsimError(f'not a unit: "{_short(text)}"', mark)
     total = Fraction(1)
     powers: dict[str, int] = {}
     for position, part in enumerate(text.split("/")):
-        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?\s+)?([A-Za-zµ]+)([23])?\s*", part)
-        if not match:
+        match = UNIT.fullmatch(part.replace("μ", "µ"))
+        if not match or (match[1] and not Fraction(match[1].strip())):
             raise AccelsimError(f'not a unit: "{text}"', mark)
         scale, dimension = _prefixed(match[2], mark, text)
         power = int(match[3] or 1) * (1 if position == 0 else -1)
@@ -101,14 +125,16 @@ def parse_quantity(text: str, unit: str, mark: Mark | None = None) -> Fraction:
     Raises:
         AccelsimError: no number, no unit, an unknown or ambiguous unit, another dimension, not finite.
     """
-    match = NUMBER.match(text)
+    text = text.strip()
+    match = NUMBER.fullmatch(text) if len(text) <= 2 * MAX_LENGTH else None
     if not match:
-        raise AccelsimError(f'expected a quantity in {unit}, such as "1 {unit}", got "{text}"', mark)
-    if not match[2]:
+        raise AccelsimError(f'expected a quantity in {unit}, such as "1 {unit}", got "{_short(text)}"', mark)
+    number, rest = match.groups()
+    if not rest:
         raise AccelsimError(f'missing unit: expected a quantity in {unit}, got "{text}"', mark)
-    if not text[match.end(1) :][:1].isspace():
+    if not rest[0].isspace():
         raise AccelsimError(f'missing space between number and unit in "{text}"', mark)
-    found, wanted = parse_unit(match[2], mark), parse_unit(unit)
+    found, wanted = parse_unit(rest.strip(), mark), parse_unit(unit)
     if found.dimension != wanted.dimension:
         raise AccelsimError(f'expected a quantity in {unit}, got "{text}"', mark)
-    return parse_number(match[1], mark) * found.value / wanted.value
+    return parse_number(number, mark) * found.value / wanted.value

@@ -53,6 +53,14 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Machine:
+    """What the hardware could do at best: flop/s of every unit that multiplies, byte/s of every limited level."""
+
+    peak_flops_per_s: Mapping[str, Fraction]
+    bandwidth_bytes_per_s: Mapping[str, Fraction]
+
+
+@dataclass(frozen=True)
 class Result:
     """What a workload costs on an architecture. Times are exact rationals; `cycles` is the ceiling.
 
@@ -87,6 +95,7 @@ class Result:
     scope: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
+    machine: Machine | None = None
 
     @property
     def cycles(self) -> int | None:
@@ -146,6 +155,10 @@ class Result:
             "notes": list(self.notes),
             "params": dict(self.params),
             "provenance": dict(self.provenance),
+            "machine": None if self.machine is None else {
+                "peak_flops_per_s": {k: _number(v) for k, v in self.machine.peak_flops_per_s.items()},
+                "bandwidth_bytes_per_s": {k: _number(v) for k, v in self.machine.bandwidth_bytes_per_s.items()},
+            },
             "version": self.version,
         }
 

@@ -12,11 +12,12 @@ from pathlib import Path
 import yaml
 
 from accelsim.errors import AccelsimError, Mark, nearest
-from accelsim.quantity import parse_number, parse_quantity
+from accelsim.quantity import parse_integer, parse_number, parse_quantity
 
 MAX_BYTES = 1 << 20
 MAX_NODES = 100_000
 MAX_DEPTH = 64
+MAX_PATH = 1000
 INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.,+-]*")
@@ -30,7 +31,8 @@ class Node:
     """One YAML value and its place. `value` is a scalar, a tuple of nodes or a dict of name to node.
 
     `text` is a scalar as it was written, `path` the dotted way to it, `indent` the column at which the lines of a
-    literal block begin (0 elsewhere), `key_marks` the places of a mapping's keys.
+    literal block begin (0 elsewhere), `key_mark` the place of the key that names the value in a mapping,
+    `quoted` that quotes stand around a scalar.
     """
 
     value: Scalar | tuple[Node, ...] | dict[str, Node]
@@ -39,6 +41,8 @@ class Node:
     path: str = ""
     indent: int = 0
     literal: bool = False
+    key_mark: Mark | None = None
+    quoted: bool = False
 
     def error(self, message: str) -> AccelsimError:
         """An error about this value, led by its place and path."""
@@ -71,7 +75,8 @@ class Node:
         known = required + optional
         for key, node in entries.items():
             if key not in known:
-                raise AccelsimError(f'{node.path}: unknown key "{key}"{nearest(key, known)}', node.mark)
+                place = node.key_mark or node.mark
+                raise AccelsimError(f'{node.path}: unknown key "{key}"{nearest(key, known)}', place)
         for key in required:
             if key not in entries:
                 raise self.error(f'missing key "{key}"')
@@ -154,12 +159,21 @@ def read_text(path: Path) -> str:
             raise AccelsimError(f"{path}: is {kind}; expected a YAML file")
         if info.st_size > MAX_BYTES:
             raise AccelsimError(f"{path}: is {info.st_size} bytes; at most {MAX_BYTES} are read")
-        return path.read_bytes().decode("utf-8-sig")
+        return _bounded_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise AccelsimError(f"{path}: is not UTF-8 text (byte {error.start})") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "is not a path"
         raise AccelsimError(f"{path}: {reason}") from None
+
+
+def _bounded_bytes(path: Path) -> bytes:
+    """What a file holds, never more than was asked for: the size that `stat` tells may be wrong."""
+    with path.open("rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise AccelsimError(f"{path}: is longer than {MAX_BYTES} bytes")
+    return data
 
 
 def load_file(path: Path) -> Node:
@@ -169,7 +183,11 @@ def load_file(path: Path) -> Node:
 
 def load_text(text: str, source: str) -> Node:
     """The one YAML document in `text`; `source` is what errors call it."""
-    if len(text.encode()) > MAX_BYTES:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as error:
+        raise AccelsimError(f"{source}: is not UTF-8 text (character {error.start})") from None
+    if size > MAX_BYTES:
         raise AccelsimError(f"{source}: is longer than {MAX_BYTES} bytes")
     builder = _Builder(source, text)
     try:
@@ -195,7 +213,7 @@ class _Builder:
 
     def mark(self, event: yaml.Event) -> Mark:
         place = event.start_mark
-        return Mark(self.source, place.line + 1, place.column + 1)
+        return Mark(self.source, place.line + 1, place.column + 1) if place else Mark(self.source, 1, 1)
 
     def document(self, events: Iterator[yaml.Event]) -> Node:
         root: Node | None = None
@@ -213,12 +231,15 @@ class _Builder:
             raise AccelsimError(f"more than {MAX_NODES} values in one file", mark)
         if depth > MAX_DEPTH:
             raise AccelsimError(f"nested deeper than {MAX_DEPTH} levels", mark)
+        if len(path) > MAX_PATH:
+            raise AccelsimError(f"the names of the keys that lead here have more than {MAX_PATH} characters", mark)
         if isinstance(event, yaml.AliasEvent):
             raise AccelsimError(f'aliases are not allowed: "*{event.anchor}"', mark)
-        if getattr(event, "anchor", None):
-            raise AccelsimError(f'anchors are not allowed: "&{event.anchor}"', mark)
+        anchor = getattr(event, "anchor", None)
+        if anchor:
+            raise AccelsimError(f'anchors are not allowed: "&{anchor}"', mark)
         tag = getattr(event, "tag", None)
-        if tag and tag != "!":
+        if tag:
             raise AccelsimError(f'tags are not allowed: "{tag}"', mark)
         if isinstance(event, yaml.ScalarEvent):
             return self.scalar(event, mark, path)
@@ -239,18 +260,22 @@ class _Builder:
                 raise AccelsimError(f'duplicate key "{key.text}"', key.mark)
             inner = f"{path}.{key.text}" if path else key.text
             value = self.node(next(events), events, inner, depth + 1)
-            found[key.text] = value if value.value is not None else replace(value, mark=key.mark)
+            place = key.mark if value.value is None else value.mark
+            found[key.text] = replace(value, mark=place, key_mark=key.mark)
         return Node(found, mark, path=path)
 
     def scalar(self, event: yaml.ScalarEvent, mark: Mark, path: str) -> Node:
-        plain = event.style is None and event.implicit[0]
+        plain = not event.style and event.implicit[0]  # libyaml calls the plain style "", Python's parser None
         value = _resolved(event.value, mark) if plain else event.value
         if event.style != "|":
-            return Node(value, mark, event.value, path)
+            return Node(value, mark, event.value, path, quoted=event.style in ("'", '"'))
         first = next((line for line in event.value.splitlines() if line.strip()), "")
-        source = next((line for line in self.lines[mark.line :] if line.strip()), "")
-        indent = len(source.rstrip()) - len(first.rstrip())
-        return Node(value, mark, event.value, path, indent=max(indent, 0), literal=True)
+        indent = len(self.first_line_after(mark).rstrip()) - len(first.rstrip()) if first else 0
+        return Node(value, mark, event.value, path, indent=indent, literal=True)
+
+    def first_line_after(self, mark: Mark) -> str:
+        """The first line below `mark` that is not blank."""
+        return next((self.lines[i] for i in range(mark.line, len(self.lines)) if self.lines[i].strip()), "")
 
 
 def _resolved(text: str, mark: Mark) -> Scalar:
@@ -260,9 +285,7 @@ def _resolved(text: str, mark: Mark) -> Scalar:
     if text.lower() in ("true", "false") and text in ("true", "True", "TRUE", "false", "False", "FALSE"):
         return text.lower() == "true"
     if INTEGER.fullmatch(text):
-        if len(text) > 400:
-            raise AccelsimError(f'number "{text[:20]}..." is out of range', mark)
-        return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+        return parse_integer(text, mark)
     if FLOAT.fullmatch(text):
         value = parse_number(text, mark)
         return int(value) if value.denominator == 1 and "." not in text else value

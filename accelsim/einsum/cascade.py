@@ -82,7 +82,7 @@ class Cascade:
 
 @dataclass(frozen=True)
 class Shapes:
-    """A cascade with numbers: `sizes` of coordinates, `shapes` of tensors in elements per dimension, `params` by name."""
+    """A cascade with numbers: `sizes` of coordinates, `shapes` of tensors in elements per dimension, and `params`."""
 
     cascade: Cascade
     params: Mapping[str, int]

@@ -1,0 +1,219 @@
+"""YAML to architecture."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from functools import partial
+from math import prod
+from pathlib import Path
+
+from accelsim.arch.model import CLASSES, DIMENSIONS, Arch, Component, Level, Op, Unit
+from accelsim.einsum.ast import Coordinate, IndexExpr, IndexOp, Int, Size
+from accelsim.einsum.parse import parse_index
+from accelsim.einsum.sizes import integer_value
+from accelsim.errors import AccelsimError, nearest
+from accelsim.overrides import apply_set, resolve_base, split_override
+from accelsim.schema import check_schema
+from accelsim.shipped import data_dir, find_file, looks_like_path, shipped_names
+from accelsim.yamlfile import Node, load_file
+
+KIND = "arch_configs"
+REQUIRED = ("schema", "name", "clock", "levels", "units", "components")
+OPTIONAL = ("description", "source", "notes")
+COMPONENT_KEYS = (("energy", "node", "source", "class"), ("width", "area", "voltage"))
+UNIT_KEYS = (("ops",), (*DIMENSIONS, "registers", "latency", "per_pe"))
+
+
+def load_arch(name: str, overrides: Sequence[str] = ()) -> Arch:
+    """The architecture of a path or of a shipped file's name, with `path=value` overrides applied.
+
+    Raises:
+        AccelsimError: an unknown name, a file that is not an architecture, or a value out of range, with its place.
+    """
+    path = find_file(name, KIND, "architecture")
+    lineage: list[str] = []
+    document = load_file(path)
+    check_schema(document, "arch")
+    lineage.append(_own_name(document, path))
+    document = resolve_base(document, partial(_base, lineage, path.parent))
+    for text in overrides:
+        where, value = split_override(text)
+        document = apply_set(document, where.removeprefix("arch."), value)
+    return read_arch(document, path, tuple(lineage))
+
+
+def find_archs() -> list[tuple[str, str]]:
+    """Name and description of every shipped architecture."""
+    found = []
+    for name in shipped_names(KIND):
+        entries = load_file(data_dir(KIND) / f"{name}.yaml").mapping()
+        text = entries.get("description")
+        found.append((name, " ".join(text.text.split()) if text else ""))
+    return found
+
+
+def _own_name(document: Node, path: Path) -> str:
+    entry = document.mapping().get("name")
+    return entry.name() if entry else path.stem
+
+
+def _base(lineage: list[str], folder: Path, name: str) -> Node:
+    """The document that a `base:` names: a shipped name, or a path beside the file that says it."""
+    path = folder / name if looks_like_path(name) else find_file(name, KIND, "architecture")
+    document = load_file(path)
+    check_schema(document, "arch")
+    lineage.append(_own_name(document, path))
+    return document
+
+
+def read_arch(document: Node, path: Path, lineage: tuple[str, ...]) -> Arch:
+    """The architecture in a resolved document."""
+    entries = document.fields(REQUIRED, OPTIONAL)
+    components = {k: _component(k, n) for k, n in entries["components"].mapping().items()}
+    levels = tuple(_level(k, n, components) for k, n in entries["levels"].mapping().items())
+    if not levels:
+        raise entries["levels"].error("needs at least one level, the off-chip one first")
+    units = {k: _unit(k, n, components) for k, n in entries["units"].mapping().items()}
+    clash = set(units) & {level.name for level in levels}
+    if clash:
+        raise entries["units"].error(f'"{min(clash)}" names a level and a unit')
+    return Arch(
+        name=entries["name"].name(),
+        description=_text(entries, "description"),
+        source=_text(entries, "source"),
+        path=str(path),
+        sha256=hashlib.sha256(repr(document.plain()).encode()).hexdigest(),
+        lineage=lineage,
+        clock_hz=_positive(entries["clock"], "Hz"),
+        levels=levels,
+        units=units,
+        components=components,
+        notes=tuple(n.string() for n in entries["notes"].sequence()) if "notes" in entries else (),
+        resolved=document,
+    )
+
+
+def _text(entries: Mapping[str, Node], key: str) -> str:
+    return " ".join(entries[key].string().split()) if key in entries else ""
+
+
+def _positive(node: Node, unit: str) -> Fraction:
+    value = node.quantity(unit)
+    if value == 0:
+        raise node.expected("more than 0")
+    return value
+
+
+def _amount(node: Node, unit: str) -> Fraction | None:
+    """A quantity above 0, or None for the word `unlimited`; nothing is unlimited by being left out."""
+    return None if node.text == "unlimited" else _positive(node, unit)
+
+
+def _known(node: Node, components: Mapping[str, Component]) -> str:
+    name = node.name()
+    if name not in components:
+        raise node.error(f'unknown component "{name}"{nearest(name, components)}')
+    return name
+
+
+def _level(name: str, node: Node, components: Mapping[str, Component]) -> Level:
+    entries = node.fields(("capacity", "bandwidth", "component"))
+    component = _known(entries["component"], components)
+    if components[component].width_bytes is None:
+        raise entries["component"].error(f'component "{component}" of a level needs a width')
+    return Level(name, _amount(entries["capacity"], "B"), _amount(entries["bandwidth"], "B/s"), component)
+
+
+def _component(name: str, node: Node) -> Component:
+    entries = node.fields(*COMPONENT_KEYS)
+    width = _positive(entries["width"], "B") if "width" in entries else None
+    if entries["class"].string() not in CLASSES:
+        raise entries["class"].error(f'unknown class "{entries["class"].text}"{nearest(entries["class"].text, CLASSES)}')
+    return Component(
+        name=name,
+        energy_pj={action: _energy(n, width) for action, n in entries["energy"].mapping().items()},
+        width_bytes=width,
+        area_um2=_area(entries.get("area")),
+        node=entries["node"].string(),
+        voltage=entries["voltage"].string() if "voltage" in entries else None,
+        source=" ".join(entries["source"].string().split()),
+        kind=entries["class"].string(),
+    )
+
+
+def _area(node: Node | None) -> Fraction | None:
+    return None if node is None or node.text == "unknown" else node.quantity("um2")
+
+
+def _energy(node: Node, width_bytes: Fraction | None) -> Fraction:
+    """Energy of one access or operation; an energy per byte or bit is multiplied by the component's width."""
+    per = node.string().partition("/")[2].strip()
+    if per in ("op", "access", "row", "word", "mac"):
+        return node.quantity(f"pJ/{per}")
+    if width_bytes is None:
+        raise node.error("an energy per byte or bit needs the component's width")
+    return node.quantity("pJ/B") * width_bytes
+
+
+def _unit(name: str, node: Node, components: Mapping[str, Component]) -> Unit:
+    entries = node.fields(*UNIT_KEYS)
+    dims = {d: entries[d].positive_integer() for d in DIMENSIONS if d in entries}
+    if tuple(dims) not in (("rows", "cols"), ("lanes",)):
+        raise node.error("needs rows and cols, or lanes")
+    registers, counted = _registers(entries.get("registers"), prod(dims.values()), components)
+    latency = entries["latency"].mapping() if "latency" in entries else {}
+    per_pe = entries["per_pe"].mapping() if "per_pe" in entries else {}
+    return Unit(
+        name=name,
+        dims=dims,
+        ops={pattern: _op(n, components) for pattern, n in entries["ops"].mapping().items()},
+        registers=registers,
+        counted=counted,
+        latency={key: Fraction(_extent(n, dims)) for key, n in latency.items()},
+        per_pe=_uses(per_pe, node, components),
+    )
+
+
+def _registers(node: Node | None, pes: int, components: Mapping[str, Component]) -> tuple[str | None, int]:
+    if node is None:
+        return None, pes
+    entries = node.fields(("component",), ("counted",))
+    counted = entries["counted"].positive_integer() if "counted" in entries else pes
+    if counted > pes:
+        raise entries["counted"].expected(f"at most {pes}, the PEs of the unit")
+    return _known(entries["component"], components), counted
+
+
+def _op(node: Node, components: Mapping[str, Component]) -> Op:
+    entries = node.fields(("cycles", "uses"))
+    cycles = entries["cycles"].number()
+    if cycles < 0:
+        raise entries["cycles"].expected("not negative")
+    return Op(cycles, _uses(entries["uses"].mapping(), node, components))
+
+
+def _uses(entries: Mapping[str, Node], node: Node, components: Mapping[str, Component]) -> dict[str, Fraction]:
+    for key, value in entries.items():
+        if key not in components:
+            raise AccelsimError(f'{node.path}: unknown component "{key}"{nearest(key, components)}', value.mark)
+        if value.number() < 0:
+            raise value.expected("not negative")
+    return {key: value.number() for key, value in entries.items()}
+
+
+def _extent(node: Node, dims: Mapping[str, int]) -> int:
+    """A number of cycles; an expression may name the array's `rows`, `cols` or `lanes`."""
+    value = integer_value(_sized(parse_index(node)), {d.upper(): n for d, n in dims.items()})
+    if value < 0:
+        raise node.expected("not negative")
+    return value
+
+
+def _sized(expr: IndexExpr) -> IndexExpr:
+    if isinstance(expr, Coordinate):
+        return Size(expr.name.upper())
+    if isinstance(expr, IndexOp):
+        return IndexOp(expr.op, _sized(expr.left), _sized(expr.right))
+    return expr if isinstance(expr, Int | Size) else Int(0)

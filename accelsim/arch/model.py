@@ -1,0 +1,125 @@
+"""An architecture as data: storage levels, compute units and the components whose actions cost energy and area."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from math import prod
+
+from accelsim.yamlfile import Node
+
+DIMENSIONS = ("rows", "cols", "lanes")
+CLASSES = ("measured", "CACTI", "synthesised", "published", "fitted", "guess")
+
+
+@dataclass(frozen=True)
+class Component:
+    """An entry of the energy and area table.
+
+    Attributes:
+        width_bytes: what one access moves; None for a component that moves no data.
+        energy_pj: action to pJ for one access (of `width_bytes`) or one operation.
+        area_um2: of one instance; None when unknown.
+        kind: how the numbers were come by, one of `CLASSES`.
+    """
+
+    name: str
+    energy_pj: Mapping[str, Fraction]
+    width_bytes: Fraction | None
+    area_um2: Fraction | None
+    node: str
+    voltage: str | None
+    source: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Level:
+    """A storage level. `capacity_bytes` None: as large as needed; `bytes_per_s` None: as fast as needed."""
+
+    name: str
+    capacity_bytes: Fraction | None
+    bytes_per_s: Fraction | None
+    component: str
+
+
+@dataclass(frozen=True)
+class Op:
+    """What an operator costs on a unit: cycles at the PE that issues it, and uses of components."""
+
+    cycles: Fraction
+    uses: Mapping[str, Fraction]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """An array of equal PEs.
+
+    Attributes:
+        dims: `rows` and `cols`, or `lanes`, to their extents.
+        ops: operator or pattern to its cost.
+        registers: the component of a PE's register file, None when it has none that counts.
+        counted: of how many PEs the register accesses are counted; all of them, unless a study counted fewer.
+        latency: name of a latency (`reduction`) to cycles.
+        per_pe: component to its number in every PE; what the area counts.
+    """
+
+    name: str
+    dims: Mapping[str, int]
+    ops: Mapping[str, Op]
+    registers: str | None
+    counted: int
+    latency: Mapping[str, Fraction]
+    per_pe: Mapping[str, Fraction]
+
+    @property
+    def pes(self) -> int:
+        return prod(self.dims.values())
+
+
+@dataclass(frozen=True, eq=False)
+class Arch:
+    """Hardware: `levels` outermost first, units, component tables, and where it came from.
+
+    `lineage` is the name of the file and of every base that it builds on, nearest first.
+    """
+
+    name: str
+    description: str
+    source: str
+    path: str
+    sha256: str
+    lineage: tuple[str, ...]
+    clock_hz: Fraction
+    levels: tuple[Level, ...]
+    units: Mapping[str, Unit]
+    components: Mapping[str, Component]
+    notes: tuple[str, ...]
+    resolved: Node
+
+    def level(self, name: str) -> Level | None:
+        return next((level for level in self.levels if level.name == name), None)
+
+    @property
+    def off_chip(self) -> Level:
+        """The outermost level, where inputs come from and outputs go to."""
+        return self.levels[0]
+
+    def instances(self) -> dict[str, tuple[str, Fraction]]:
+        """What the area adds up: name in reports to (component, number of instances)."""
+        found = {level.name: (level.component, Fraction(1)) for level in self.levels}
+        for unit in self.units.values():
+            for component, number in unit.per_pe.items():
+                found[f"{unit.name}.{component}"] = (component, number * unit.pes)
+        return found
+
+    def area_um2(self) -> dict[str, Fraction] | None:
+        """Area by component, None when any of them is unknown."""
+        areas: dict[str, Fraction] = {}
+        for name, (component, number) in self.instances().items():
+            area = self.components[component].area_um2
+            if area is None:
+                return None
+            areas[name] = area * number
+        return areas

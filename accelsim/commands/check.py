@@ -1,0 +1,88 @@
+"""`accelsim check`: whether files are what they say they are, completely."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+from accelsim.commands.names import kind_of_file
+from accelsim.commands.reply import Reply, place_of
+from accelsim.errors import AccelsimError
+
+HELP = "whether files are valid, completely"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", metavar="FILE", help="workloads, architectures, mappings, sweeps")
+
+
+def run(arguments: argparse.Namespace) -> Reply:
+    found = [_checked(name) for name in arguments.files]
+    status = 0 if all(entry["ok"] for entry in found) else 1
+    return Reply("\n".join(map(_line, found)), {"schema": 1, "kind": "check", "ok": not status, "files": found}, status)
+
+
+def _line(entry: Mapping[str, object]) -> str:
+    if entry["ok"]:
+        return f"{entry['file']}: ok ({entry['type']}, {entry['summary']})"
+    place = f"{entry['file']}:{entry['line']}:{entry['column']}: " if entry["line"] else ""
+    return f"{place}{entry['message']}"
+
+
+def _checked(name: str) -> dict[str, object]:
+    """What was found of one file. Raises AccelsimError where there is no such file to check."""
+    path = Path(name)
+    if not path.is_file():
+        raise AccelsimError(f"{name}: is not a file")
+    try:
+        kind = kind_of_file(path)
+        return {"file": name, "ok": True, "type": kind, "summary": SUMMARIES[kind](path)}
+    except AccelsimError as error:
+        return {"file": name, "ok": False, "message": error.message, **place_of(error, name)}
+
+
+def _workload(path: Path) -> str:
+    from accelsim.commands.workload import check_workload
+
+    return _count(check_workload(_as_path(path)), "cascade")
+
+
+def _arch(path: Path) -> str:
+    from accelsim.arch import load_arch
+
+    arch = load_arch(_as_path(path))
+    return f"{_count(len(arch.units), 'unit')}, {_count(len(arch.levels), 'level')}"
+
+
+def _mapping(path: Path) -> str:
+    from accelsim.mapping import load_mapping
+
+    mapping = load_mapping(_as_path(path))
+    return f"{', '.join(mapping.functions)} on {', '.join(mapping.archs)}"
+
+
+def _sweep(path: Path) -> str:
+    """A sweep is also checked for names that do not exist: its runs would only say so one by one."""
+    from accelsim.arch import load_arch
+    from accelsim.explore import load_sweep
+    from accelsim.workload.files import choose_file
+
+    sweep = load_sweep(path)
+    for arch in dict.fromkeys(point.arch for point in sweep.points):
+        load_arch(arch)
+    for workload in dict.fromkeys(point.workload for point in sweep.points):
+        choose_file(workload)
+    return _count(len(sweep.points), "point")
+
+
+def _as_path(path: Path) -> str:
+    """The text of a path that cannot be taken for a shipped name."""
+    return str(path.absolute())
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+SUMMARIES = {"workload": _workload, "arch": _arch, "mapping": _mapping, "sweep": _sweep}

@@ -1,0 +1,27 @@
+"""`accelsim compare`: one workload on several architectures, side by side."""
+
+from __future__ import annotations
+
+import argparse
+
+from accelsim.commands.names import refuse_swapped
+from accelsim.commands.reply import Reply, add_depth, add_overrides
+
+HELP = "a workload on several architectures, the first being the baseline"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("workload", metavar="WORKLOAD", help="a path or a shipped name")
+    parser.add_argument("archs", nargs="+", metavar="ARCH", help="paths or shipped names")
+    add_depth(parser)
+    add_overrides(parser)
+
+
+def run(arguments: argparse.Namespace) -> Reply:
+    for arch in arguments.archs:
+        refuse_swapped(arch, arguments.workload)
+    from accelsim.explore import compare
+    from accelsim.report.text import comparison_text
+
+    comparison = compare(arguments.workload, arguments.archs, arguments.overrides, arguments.depth)
+    return Reply(comparison_text(comparison), comparison.to_json())

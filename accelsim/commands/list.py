@@ -1,0 +1,57 @@
+"""`accelsim list`: the names of what is shipped."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from accelsim.commands.reply import Reply
+
+HELP = "names of the shipped workloads, architectures, mappings and sweeps"
+Names = list[tuple[str, str]]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", nargs="?", choices=tuple(_finders()), metavar="|".join(_finders()), help="only these")
+
+
+def run(arguments: argparse.Namespace) -> Reply:
+    wanted = [arguments.what] if arguments.what else list(_finders())
+    found = {what: _finders()[what]() for what in wanted}
+    text = "\n\n".join(_section(what, names, bool(arguments.what)) for what, names in found.items())
+    lists = {what: [{"name": name, "description": says} for name, says in names] for what, names in found.items()}
+    return Reply(text, {"schema": 1, "kind": "list", **lists})
+
+
+def _finders() -> dict[str, Callable[[], Names]]:
+    return {"workloads": _workloads, "archs": _archs, "mappings": _mappings, "sweeps": _sweeps}
+
+
+def _workloads() -> Names:
+    from accelsim.workload import find_workloads
+
+    return find_workloads()
+
+
+def _archs() -> Names:
+    from accelsim.arch import find_archs
+
+    return find_archs()
+
+
+def _mappings() -> Names:
+    from accelsim.mapping import find_mappings
+
+    return find_mappings()
+
+
+def _sweeps() -> Names:
+    from accelsim.explore import find_sweeps
+
+    return find_sweeps()
+
+
+def _section(what: str, names: Names, alone: bool) -> str:
+    width = max((len(name) for name, _ in names), default=0)
+    lines = [f"{name:<{width}}  {says}".rstrip() for name, says in names]
+    return "\n".join(lines if alone else [f"{what}:", *(f"  {line}" for line in lines)])

@@ -1,0 +1,24 @@
+"""`accelsim report`: pictures, an HTML page and the headlines from what a sweep left."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from accelsim.commands.reply import Reply
+
+HELP = "HTML and PNG from what a sweep left"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="DIR", help="the folder that explore wrote")
+
+
+def run(arguments: argparse.Namespace) -> Reply:
+    from accelsim.explore import read_run
+    from accelsim.report import headlines, write_report
+
+    sweep, rows = read_run(arguments.folder)
+    lines = headlines(rows, sweep)
+    page = str(write_report(arguments.folder))
+    return Reply("\n".join([*lines, page]), {"schema": 1, "kind": "report", "report": page, "headlines": lines})

@@ -1,0 +1,92 @@
+"""Depth `bound`: no mapping can be faster than the best split of all operations over the units, or than its bytes."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from accelsim.arch import Arch
+from accelsim.cost.analytic import StepCost
+from accelsim.cost.compute import point_cost
+from accelsim.einsum.counts import Counts, count
+from accelsim.errors import AccelsimError
+from accelsim.result import Part, Transfer
+from accelsim.workload import Step
+
+ROUNDS = 12  # sweeps over pairs of units; two units need one
+
+
+def step_bound(arch: Arch, step: Step) -> StepCost:
+    """The lower bound of one step: compulsory bytes over bandwidth against operations over peak."""
+    counts = count(step.shapes, step.types)
+    traffic = _compulsory(arch, step, counts)
+    limits = {"compute": _compute_seconds(arch, step, counts)}
+    off_chip = arch.off_chip
+    if off_chip.bytes_per_s is not None:
+        limits[off_chip.name] = counts.bytes / off_chip.bytes_per_s
+    bound_by = max(limits, key=lambda name: limits[name])
+    part = Part(step.name, max(limits.values()), limits, bound_by)
+    return StepCost((part,), {}, traffic, {}, counts.macs)
+
+
+def _compulsory(arch: Arch, step: Step, counts: Counts) -> dict[str, dict[str, Transfer]]:
+    outputs = step.shapes.cascade.outputs
+    zero = Fraction(0)
+    table = {
+        tensor: Transfer(zero, Fraction(size)) if tensor in outputs else Transfer(Fraction(size), zero)
+        for tensor, size in counts.bytes_by_tensor.items()
+    }
+    return {arch.off_chip.name: table}
+
+
+def _compute_seconds(arch: Arch, step: Step, counts: Counts) -> Fraction:
+    """Every Einsum split over all units that can run it, as well as can be."""
+    rows = []
+    for einsum in step.shapes.cascade.einsums:
+        if einsum.name in counts.per_einsum:
+            points = counts.per_einsum[einsum.name].points
+            costs = {}
+            reasons = []
+            for unit in arch.units.values():
+                try:
+                    costs[unit.name] = point_cost(einsum, unit)[0] * points / unit.pes
+                except AccelsimError as error:
+                    reasons.append(error)
+            if not costs:
+                raise reasons[0]
+            rows.append(costs)
+    return split_bound(rows, tuple(arch.units)) / arch.clock_hz
+
+
+def split_bound(rows: list[dict[str, Fraction]], units: tuple[str, ...]) -> Fraction:
+    """A lower bound on the makespan when each row is divided freely over the units that it has a time for.
+
+    By duality no division is faster than `sum over rows of min over units of weight x time`, for any weights that add
+    up to 1. With two units the best weights lie where a row is indifferent, and the bound is exact; with more, pairs of
+    units are improved in turn and the bound may lie below the optimum.
+    """
+    weights = {unit: Fraction(1, len(units)) for unit in units}
+    best = _dual(rows, weights)
+    for _ in range(1 if len(units) == 2 else ROUNDS):
+        for at, left in enumerate(units):
+            for right in units[at + 1 :]:
+                weights, best = _improved(rows, weights, best, left, right)
+    return max(best, *(_dual(rows, {u: Fraction(int(u == only)) for u in units}) for only in units))
+
+
+def _dual(rows: list[dict[str, Fraction]], weights: dict[str, Fraction]) -> Fraction:
+    return sum((min(weights[u] * time for u, time in row.items()) for row in rows), Fraction(0))
+
+
+def _improved(
+    rows: list[dict[str, Fraction]], weights: dict[str, Fraction], best: Fraction, left: str, right: str
+) -> tuple[dict[str, Fraction], Fraction]:
+    """The weights of two units divided anew, at every ratio at which a row is indifferent between them."""
+    total = weights[left] + weights[right]
+    for row in rows:
+        if left in row and right in row and row[left] + row[right] > 0:
+            share = total * row[right] / (row[left] + row[right])
+            tried = {**weights, left: share, right: total - share}
+            value = _dual(rows, tried)
+            if value > best:
+                weights, best = tried, value
+    return weights, best

@@ -1,0 +1,90 @@
+"""Busy cycles of units: firings of the array times what the operators of a point cost on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from accelsim.arch import Op, Unit
+from accelsim.cost.images import Counter
+from accelsim.einsum.cascade import Einsum
+from accelsim.einsum.operators import match_cost
+from accelsim.errors import AccelsimError
+from accelsim.mapping.bind import Placement
+from accelsim.mapping.model import Group
+
+
+@dataclass(frozen=True)
+class Work:
+    """One Einsum on its unit.
+
+    Attributes:
+        points: points that exist; firings: steps of the array that issue them.
+        cycles_per_point: of all operators of a point; uses: component to uses per point.
+    """
+
+    einsum: Einsum
+    unit: Unit
+    points: int
+    firings: int
+    cycles_per_point: Fraction
+    uses: dict[str, Fraction]
+
+    @property
+    def busy_cycles(self) -> Fraction:
+        return self.firings * self.cycles_per_point
+
+    @property
+    def pe_cycles(self) -> Fraction:
+        """Cycles that PEs spend on points: what utilisation counts."""
+        return self.points * self.cycles_per_point
+
+
+def work_of(placement: Placement, counter: Counter, einsum: Einsum) -> Work:
+    unit = placement.unit(einsum.name)
+    cycles, uses = point_cost(einsum, unit)
+    return Work(einsum, unit, counter.points(einsum), counter.firings(einsum), cycles, uses)
+
+
+def point_cost(einsum: Einsum, unit: Unit) -> tuple[Fraction, dict[str, Fraction]]:
+    """Cycles and component uses of one point of an Einsum on a unit.
+
+    Raises:
+        AccelsimError: the unit lacks an operator; what it has is listed.
+    """
+    cycles, uses = Fraction(0), dict[str, Fraction]()
+    for op, times in matched(einsum, unit):
+        cycles += op.cycles * times
+        for component, number in op.uses.items():
+            uses[component] = uses.get(component, Fraction(0)) + number * times
+    return cycles, uses
+
+
+def matched(einsum: Einsum, unit: Unit) -> tuple[tuple[Op, int], ...]:
+    try:
+        return tuple(match_cost(einsum, unit.ops))
+    except AccelsimError as error:
+        raise AccelsimError(f"unit {unit.name}: {error.message}", error.mark) from None
+
+
+def group_cycles(group: Group, works: dict[str, Work]) -> Fraction:
+    """Cycles of a group: the sum over its phases of the busiest unit and of latency that nothing hides."""
+    return sum((_phase_cycles(group, phase, works) for phase in phases_of(group)), Fraction(0))
+
+
+def phases_of(group: Group) -> tuple[tuple[str, ...], ...]:
+    """Einsums that run side by side; `sequential` runs one Einsum after the other."""
+    if group.overlap == "phases":
+        return group.phases
+    return tuple((e,) for e in group.einsums) if group.overlap == "sequential" else (group.einsums,)
+
+
+def _phase_cycles(group: Group, phase: tuple[str, ...], works: dict[str, Work]) -> Fraction:
+    busy: dict[str, Fraction] = {}
+    exposed = Fraction(0)
+    for name in phase:
+        work = works[name]
+        busy[work.unit.name] = busy.get(work.unit.name, Fraction(0)) + work.busy_cycles
+        if name in group.exposed:
+            exposed += work.unit.latency[group.exposed[name]] * work.firings
+    return max(busy.values(), default=Fraction(0)) + exposed

@@ -1,0 +1,147 @@
+"""What kept tensors occupy: tile bytes, the capacity check, and `fit`, the largest tile that passes it."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import isqrt
+
+from accelsim.einsum.affine import Scope, interval, normal
+from accelsim.einsum.ast import Access, Index
+from accelsim.einsum.cascade import Einsum
+from accelsim.einsum.sizes import size_values
+from accelsim.errors import AccelsimError
+from accelsim.mapping.bind import Placement, with_tile
+from accelsim.mapping.model import OUTSIDE, Group, Kept, Tile
+
+
+def accesses(einsum: Einsum, tensor: str) -> list[Access]:
+    """Every access of an Einsum to a tensor, its target included."""
+    return [access for access in (einsum.target, *einsum.reads) if access.tensor == tensor]
+
+
+def extents(placement: Placement, einsum: Einsum, loops: tuple[str, ...]) -> dict[str, int]:
+    """How many values each coordinate takes inside one iteration of `loops`."""
+    found = {}
+    for c in einsum.coordinates:
+        size = placement.step.shapes.sizes[c]
+        fixed = [span for part, span in placement.digits[c] if part in loops]
+        found[c] = min(size, fixed[-1]) if fixed else size
+    return found
+
+
+def tile_elements(placement: Placement, einsum: Einsum, access: Access, loops: tuple[str, ...]) -> int:
+    """Elements of a tensor that one iteration of `loops` touches; of a recurrence only the current state."""
+    shapes = placement.step.shapes
+    inside = extents(placement, einsum, loops)
+    state = shapes.cascade.generative.get(access.tensor)
+    dims = shapes.cascade.tensors[access.tensor]
+    total = 1
+    for name, size, index in zip(dims, shapes.shapes[access.tensor], access.indices, strict=True):
+        total *= 1 if name == state else min(size, _index_extent(index, inside, placement))
+    return total
+
+
+def _index_extent(index: Index, inside: dict[str, int], placement: Placement) -> int:
+    shapes = placement.step.shapes
+    scope = Scope(size_values(shapes), inside, shapes.cascade.maps)
+    low, high = interval(normal(index.expr, scope), scope)
+    return high - low + 1
+
+
+def loops_to(group: Group, einsum: str, at: str) -> tuple[str, ...] | None:
+    """The loops of an Einsum at or outside `at`, None where it does not have that loop."""
+    loops = group.loops_of(einsum)
+    if at == OUTSIDE:
+        return ()
+    return loops[: loops.index(at) + 1] if at in loops else None
+
+
+def kept_bytes(placement: Placement, group: Group, tensor: str, kept: Kept) -> Fraction:
+    """Bytes that a kept tensor occupies during a group: copies x the largest tile of it, times the fraction kept."""
+    if kept.overwrites is not None:
+        return Fraction(0)
+    largest = 0
+    for name in group.einsums:
+        loops = loops_to(group, name, kept.at)
+        if loops is not None:
+            einsum = placement.einsum(name)
+            touched = [tile_elements(placement, einsum, a, loops) for a in accesses(einsum, tensor)]
+            largest = max([largest, *touched])
+    return kept.copies * kept.fraction * largest * placement.step.types[tensor].bytes
+
+
+def occupied(placement: Placement, level: str, group: Group) -> dict[str, Fraction]:
+    """Tensor to the bytes that it occupies at a level during a group; tensors that the group does not touch are left out."""
+    keep = placement.plan.keep[level]
+    found = {tensor: kept_bytes(placement, group, tensor, kept) for tensor, kept in keep.tensors.items()}
+    return {tensor: size for tensor, size in found.items() if size}
+
+
+def limit_bytes(placement: Placement, level: str) -> Fraction | None:
+    """What a level's kept tensors may occupy: the mapping's limit, never more than the capacity."""
+    limits = (placement.plan.keep[level].limit_bytes, _capacity(placement, level))
+    known = [limit for limit in limits if limit is not None]
+    return min(known) if known else None
+
+
+def _capacity(placement: Placement, level: str) -> Fraction | None:
+    found = placement.arch.level(level)
+    return found.capacity_bytes if found else None
+
+
+def excess(placement: Placement, level: str) -> tuple[Group, dict[str, Fraction], Fraction] | None:
+    """The first group whose kept tensors exceed the level's limit, with what they occupy and the limit."""
+    limit = limit_bytes(placement, level)
+    for group in placement.plan.groups:
+        found = occupied(placement, level, group)
+        if limit is not None and sum(found.values()) > limit:
+            return group, found, limit
+    return None
+
+
+def check_capacity(placement: Placement) -> None:
+    """Refuse a mapping whose kept tensors do not fit, with their bytes."""
+    for level in placement.plan.keep:
+        over = excess(placement, level)
+        if over:
+            raise placement.plan.document.error(_shortfall(level, *over))
+
+
+def _shortfall(level: str, group: Group, found: dict[str, Fraction], limit: Fraction) -> str:
+    listed = ", ".join(f"{tensor} {_bytes(size)}" for tensor, size in found.items())
+    total = sum(found.values(), Fraction(0))
+    return (
+        f"keep.{level}: tensors of group {group.name} need {_bytes(total)} bytes, the limit is {_bytes(limit)}: {listed}"
+    )
+
+
+def _bytes(size: Fraction) -> str:
+    return str(size.numerator) if size.denominator == 1 else f"{float(size):.1f}"
+
+
+def fitted(placement: Placement, rank: str, position: int, tile: Tile) -> Placement:
+    """The placement with the largest divisor for `fit(level)` that passes the level's limit.
+
+    Raises:
+        AccelsimError: not even a tile of 1 fits; what it would need is printed.
+    """
+    if tile.of not in placement.plan.keep:
+        raise tile.node.error(f"fit({tile.of}): nothing is kept at {tile.of}")
+    span = placement.digits[rank][position][1]
+    tiles = -(-_size(placement, rank) // span)
+    for divisor in sorted(_divisors(tiles), reverse=True):
+        candidate = with_tile(placement, rank, position, divisor)
+        if excess(candidate, tile.of) is None:
+            return candidate
+    over = excess(placement, tile.of)
+    needed = _shortfall(tile.of, *over) if over else ""
+    raise AccelsimError(f"{tile.node.path}: no tile fits: {needed}", tile.node.mark)
+
+
+def _size(placement: Placement, rank: str) -> int:
+    return placement.step.shapes.sizes[rank]
+
+
+def _divisors(number: int) -> set[int]:
+    small = [d for d in range(1, isqrt(number) + 1) if number % d == 0]
+    return {*small, *(number // d for d in small)}

@@ -1,0 +1,145 @@
+"""The numbers of single designs: utilisation, energy by component, busy share by Einsum, latency, roofline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from accelsim.report.rows import Run
+from accelsim.report.settings import Scope
+from accelsim.report.study import Study
+from accelsim.report.tables import Cell, Table, table_of
+
+MAC, REGISTERS = "mac", "registers"
+OTHER = "other"
+MOST_GROUPS = 8
+SMALL = 0.01
+
+
+def utilization(study: Study, scope: Scope) -> Table:
+    """Work over (PEs x cycles) of every unit of every design at every point; None where the point is missing."""
+    rows = (
+        (unit, workload, size, arch, run.utilization.get(unit) if run else None)
+        for unit in units_of(study)
+        for workload in scope.workloads
+        for size in study.sizes
+        for arch in study.archs
+        for run in [study.run(arch, workload, size)]
+    )
+    return table_of(("unit", "workload", "size", "arch", "utilization"), rows)
+
+
+def units_of(study: Study) -> list[str]:
+    """The units of all designs, in order of appearance."""
+    return list(dict.fromkeys(unit for run in study.runs.values() for unit in run.utilization))
+
+
+def latency(study: Study) -> Table:
+    """Seconds of every design over the size, for every scope and workload."""
+    rows = (
+        (scope.name, workload, arch, size, run.seconds if run else None)
+        for scope in study.settings.scopes
+        for workload in scope.workloads
+        for arch in study.archs
+        for size in study.sizes
+        for run in [study.run(arch, workload, size)]
+    )
+    return table_of(("scope", "workload", "arch", "size", "seconds"), rows)
+
+
+def energy_parts(study: Study, scope: Scope) -> Table:
+    """Energy by group of components at the focus size: pJ, relative to the baseline's total, share of the design's."""
+    groups = component_groups(study)
+    order = list(dict.fromkeys(groups.values()))
+    rows = (
+        (workload, arch, group, energy, energy / base.energy_pj if base and base.energy_pj else None, energy / total)
+        for workload in scope.workloads
+        for base in [study.run(study.baseline, workload, study.focus)]
+        for arch, run in _runs_at(study, workload)
+        for total in [run.energy_pj]
+        if total
+        for group in order
+        for energy in [sum(pj for name, pj in run.energy_by.items() if groups[name] == group)]
+    )
+    return table_of(("workload", "arch", "component", "energy_pj", "relative", "share"), rows)
+
+
+def component_groups(study: Study) -> Mapping[str, str]:
+    """Component to the group it is drawn in, from MAC over the other operators and registers out to the last level.
+
+    `<unit>.<operator>` belongs to the operator, whatever the unit; a name without a dot is a level of its own. With
+    more than eight groups, the operators that cost least are drawn as one.
+    """
+    runs = list(study.runs.values())
+    names = dict.fromkeys(name for run in runs for name in run.energy_by)
+    levels = list(dict.fromkeys(level for run in runs for level in run.bytes))
+    kinds = {name: name.rpartition(".")[2] if "." in name else name for name in names}
+    operators = [k for k in dict.fromkeys(kinds[n] for n in names if "." in n) if k not in (MAC, REGISTERS)]
+    kept = _costliest(operators, kinds, runs, MOST_GROUPS - 2 - len(levels))
+    outer = [name for name in names if "." not in name]
+    outer.sort(key=lambda name: -levels.index(name) if name in levels else 1)
+    order = [MAC, *kept, OTHER, REGISTERS, *outer]
+    drawn = {name: kind if kind in order else OTHER for name, kind in kinds.items()}
+    return dict(sorted(drawn.items(), key=lambda item: order.index(item[1])))
+
+
+def _costliest(operators: list[str], kinds: Mapping[str, str], runs: list[Run], most: int) -> list[str]:
+    if len(operators) <= most:
+        return operators
+    cost = {
+        kind: max((sum(e for n, e in r.energy_by.items() if kinds[n] == kind) / (r.energy_pj or 1.0)) for r in runs)
+        for kind in operators
+    }
+    best = sorted(operators, key=lambda kind: -cost[kind])[: max(0, most - 1)]
+    return [kind for kind in operators if kind in best]
+
+
+def _runs_at(study: Study, workload: str) -> Iterator[tuple[str, Run]]:
+    """The designs that have a run of a workload at the focus size."""
+    for arch in study.archs:
+        if run := study.run(arch, workload, study.focus):
+            yield arch, run
+
+
+def einsum_shares(study: Study, scope: Scope) -> Table:
+    """Busy cycles of every Einsum over all cycles, by unit, at the focus size; those under 1% everywhere are `other`."""
+    found = [
+        (workload, arch, unit, name, cycles / (run.seconds * run.clock_hz))
+        for workload in scope.workloads
+        for arch, run in _runs_at(study, workload)
+        if run.clock_hz
+        for unit, einsums in run.einsums.items()
+        for name, cycles in einsums.items()
+    ]
+    small = _small({(unit, name): 0.0 for _, _, unit, name, _ in found}, found)
+    sums: dict[tuple[str, str, str, str], float] = {}
+    for workload, arch, unit, name, share in found:
+        key = (workload, arch, unit, OTHER if (unit, name) in small else name)
+        sums[key] = sums.get(key, 0.0) + share
+    ordered = sorted(sums.items(), key=lambda item: item[0][3] == OTHER)
+    return table_of(("workload", "arch", "unit", "einsum", "busy_share"), [(*key, share) for key, share in ordered])
+
+
+def _small(
+    largest: dict[tuple[str, str], float], found: Iterable[tuple[str, str, str, str, float]]
+) -> set[tuple[str, str]]:
+    """The (unit, Einsum) pairs that are small in every design."""
+    for _, _, unit, name, share in found:
+        largest[unit, name] = max(largest[unit, name], share)
+    return {key for key, share in largest.items() if share < SMALL}
+
+
+def roofline(study: Study, scope: Scope) -> Table:
+    """Points (2 x MACs per byte of the outermost level, and per second) and the machines' ceilings, if they are known.
+
+    Rows of kind `peak` name a unit and its flop/s; rows of kind `bandwidth` a level and its bytes/s in `per_s`.
+    """
+    points, ceilings = [], dict[tuple[Cell, ...], None]()
+    for (arch, workload, size), run in study.runs.items():
+        level = next((name for name in run.bandwidth if run.bytes.get(name)), None)
+        if level and run.macs and arch in study.archs and workload in scope.workloads:
+            points.append(
+                ("point", arch, workload, size, 2 * run.macs / run.bytes[level], 2 * run.macs / run.seconds)
+            )
+            ceilings[("bandwidth", level, None, None, None, run.bandwidth[level])] = None
+            ceilings.update({("peak", unit, None, None, None, peak): None for unit, peak in run.peak_flops.items()})
+    return table_of(("kind", "name", "workload", "size", "flop_per_byte", "per_s"), [*points, *ceilings])

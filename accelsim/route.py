@@ -1,0 +1,93 @@
+"""Which of workload, architecture and mapping a `--set path=value` is meant for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from accelsim.arch import load_arch
+from accelsim.errors import AccelsimError, Mark, nearest
+from accelsim.mapping import default_mapping, load_mapping
+from accelsim.overrides import split_override
+from accelsim.workload.load import parameter_names
+from accelsim.yamlfile import Node
+
+KINDS = ("arch", "workload", "mapping")
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """`path=value` texts for each of the three documents."""
+
+    arch: tuple[str, ...] = ()
+    workload: tuple[str, ...] = ()
+    mapping: tuple[str, ...] = ()
+
+
+def route(arch: str, workload: str, mapping: str | None, texts: Sequence[str]) -> Overrides:
+    """Every override with its document.
+
+    A path that begins with `arch.`, `workload.` or `mapping.` goes there. A bare key is a parameter of the workload, or
+    the one key of that name in the architecture or the mapping.
+
+    Raises:
+        AccelsimError: a key that nothing has, with the nearest, or that several places have, with their paths.
+    """
+    found: dict[str, list[str]] = {kind: [] for kind in KINDS}
+    for text in texts:
+        path, _ = split_override(text)
+        value = text.partition("=")[2]
+        kind, dot, rest = path.partition(".")
+        if kind in KINDS and dot:
+            found[kind].append(f"{rest}={value}")
+        elif path in (*parameter_names(workload), "cascade"):
+            found["workload"].append(text)
+        else:
+            kind, rest = _only_place(path, arch, workload, mapping)
+            found[kind].append(f"{rest}={value}")
+    return Overrides(*(tuple(found[kind]) for kind in KINDS))
+
+
+def _only_place(key: str, arch: str, workload: str, mapping: str | None) -> tuple[str, str]:
+    places = list(_places(arch, workload, mapping))
+    hits = [(kind, path) for kind, path in places if path.rpartition(".")[2] == key or path == key]
+    mark = Mark("--set", 1, 1)
+    if len(hits) > 1:
+        listed = ", ".join(f"{kind}.{path}" for kind, path in hits[:6])
+        raise AccelsimError(f'"{key}" is ambiguous: {listed}', mark)
+    if not hits:
+        known = [*parameter_names(workload), "cascade", *(path.rpartition(".")[2] for _, path in places)]
+        raise AccelsimError(f'nothing is named "{key}"{nearest(key, known)}', mark)
+    return hits[0]
+
+
+def _places(arch: str, workload: str, mapping: str | None) -> Iterator[tuple[str, str]]:
+    """Every key of the architecture and of the mapping, as dotted paths."""
+    loaded = load_arch(arch)
+    yield from (("arch", path) for path in _paths(loaded.resolved))
+    if mapping is None:
+        function = workload.partition("-")[0]
+        from accelsim.workload.files import choose_file, open_document
+
+        document, _ = open_document(choose_file(workload).path)
+        function = document.mapping()["name"].text if "name" in document.mapping() else function
+        try:
+            plan = default_mapping(loaded, function).document
+        except AccelsimError:
+            return
+    else:
+        plan = load_mapping(mapping).document
+    yield from (("mapping", path) for path in _paths(plan))
+
+
+def _paths(node: Node, prefix: str = "") -> Iterator[str]:
+    entries: list[tuple[str, Node]] = []
+    if isinstance(node.value, dict):
+        entries = list(node.value.items())
+    elif isinstance(node.value, tuple):
+        named = [(item, item.value.get("name")) for item in node.value if isinstance(item.value, dict)]
+        entries = [(name.text, item) for item, name in named if name]
+    for key, inner in entries:
+        path = f"{prefix}.{key}" if prefix else key
+        yield path
+        yield from _paths(inner, path)

@@ -1,0 +1,232 @@
+"""From depth to engine: the visible list of stages that turns an architecture and a workload into a `Result`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import lru_cache
+
+from accelsim.arch import Arch, load_arch
+from accelsim.arch.model import Component
+from accelsim.cost.analytic import Actions, StepCost, Traffic, component_of, energy_by, step_cost
+from accelsim.cost.bound import step_bound
+from accelsim.cost.compute import Work
+from accelsim.errors import AccelsimError, nearest
+from accelsim.mapping import Mapping, Placement, default_mapping, load_mapping, place
+from accelsim.mapping.bind import mapping_parameters
+from accelsim.result import EinsumUse, Machine, Part, Result, Transfer, UnitUse
+from accelsim.route import Overrides, route
+from accelsim.version import VERSION
+from accelsim.workload import Step, Workload, load_workload, steps
+
+DEPTHS = ("bound", "analytic")
+
+
+def simulate(arch: Arch, workload: Workload, mapping: Mapping | None = None, depth: str = "analytic") -> Result:
+    """What a workload costs on an architecture.
+
+    Args:
+        mapping: how it runs; None takes the shipped mapping of every function of the workload on this architecture.
+        depth: `bound` or `analytic`.
+
+    >>> import accelsim as ac
+    >>> result = ac.simulate(ac.load_arch("fusemax"), ac.load_workload("bert", ["L=1024"]))
+    >>> result.cycles
+    1892352
+
+    Raises:
+        AccelsimError: an unknown depth, no mapping, or a mapping that does not fit the workload or the hardware.
+    """
+    if depth not in DEPTHS:
+        raise AccelsimError(f'unknown depth "{depth}"{nearest(depth, DEPTHS)}')
+    if depth == "bound":
+        return _result(arch, workload, None, depth, [(s, step_bound(arch, s)) for s in steps(workload)])
+    placements = placed(arch, workload, mapping)
+    return _result(arch, workload, mapping, depth, [(p.step, step_cost(p)) for p in placements], placements)
+
+
+def simulate_named(
+    arch: str, workload: str, overrides: Sequence[str] = (), mapping: str | None = None, depth: str = "analytic"
+) -> Result:
+    """`simulate` on names or paths, with `path=value` overrides of any of the three."""
+    found = load_named(arch, workload, overrides, mapping)
+    return simulate(*found, depth=depth)
+
+
+def load_named(
+    arch: str, workload: str, overrides: Sequence[str] = (), mapping: str | None = None
+) -> tuple[Arch, Workload, Mapping | None]:
+    """Architecture, workload and mapping (None: the shipped ones) with each override where it belongs."""
+    said: Overrides = route(arch, workload, mapping, overrides)
+    loaded = load_arch(arch, said.arch), load_workload(workload, said.workload)
+    if mapping is not None:
+        return (*loaded, load_mapping(mapping, said.mapping))
+    if said.mapping:
+        function = steps(loaded[1])[0].function
+        return (*loaded, load_mapping(default_mapping(loaded[0], function, loaded[1].cascade).path, said.mapping))
+    return (*loaded, None)
+
+
+@lru_cache(maxsize=32)
+def placed(arch: Arch, workload: Workload, mapping: Mapping | None) -> tuple[Placement, ...]:
+    """Every step of a workload placed on the architecture; memoised on the loaded objects."""
+    chosen: dict[str, Mapping] = {}
+
+    def mapping_of(function: str) -> Mapping:
+        if function not in chosen:
+            own = mapping is not None and function in mapping.functions
+            chosen[function] = mapping if own and mapping else default_mapping(arch, function, workload.cascade)
+        return chosen[function]
+
+    plain = steps(workload, lambda function: mapping_of(function).cascade)
+    given = {step.function: mapping_parameters(mapping_of(step.function), arch, step) for step in plain}
+    final = steps(workload, lambda f: mapping_of(f).cascade, lambda f: given[f]) if any(given.values()) else plain
+    for step in final:
+        _check_cascade(mapping_of(step.function), step)
+    return tuple(place(mapping_of(step.function), arch, step) for step in final)
+
+
+def _check_cascade(mapping: Mapping, step: Step) -> None:
+    if mapping.cascade not in (None, step.cascade_name):
+        raise AccelsimError(
+            f"mapping {mapping.name} is for the cascade {mapping.cascade} of {step.function}, not {step.cascade_name}"
+        )
+
+
+def _result(
+    arch: Arch,
+    workload: Workload,
+    mapping: Mapping | None,
+    depth: str,
+    costs: list[tuple[Step, StepCost]],
+    placements: tuple[Placement, ...] = (),
+) -> Result:
+    seconds = sum((cost.seconds for _, cost in costs), Fraction(0))
+    actions, traffic = _merged_actions(costs), _merged_traffic(costs)
+    works = {_named(costs, step, name): work for step, cost in costs for name, work in cost.works.items()}
+    parts = tuple(_part(costs, step, part) for step, cost in costs for part in cost.parts)
+    energy = energy_by(arch, actions) if depth != "bound" else None
+    names = dict.fromkeys(p.mapping.name for p in placements)
+    return Result(
+        workload=workload.name,
+        arch=arch.name,
+        mapping=" + ".join(names) if names else "none",
+        depth=depth,
+        engine="accelsim",
+        seconds=seconds,
+        cycles_exact=seconds * arch.clock_hz,
+        clock_hz=arch.clock_hz,
+        energy_by=energy,
+        actions=actions if depth != "bound" else {},
+        units=_unit_uses(arch, works, seconds),
+        traffic=traffic,
+        einsums=_einsum_uses(arch, works, seconds),
+        macs=_macs(costs),
+        bound_by=_bound_by(parts),
+        params={**workload.params, **_step_params(costs)},
+        version=VERSION,
+        parts=parts,
+        area_um2=arch.area_um2(),
+        scope=_scope(arch, actions) if energy is not None else (),
+        notes=arch.notes,
+        provenance=_provenance(arch, workload, placements),
+        machine=_machine(arch),
+    )
+
+
+def _named(costs: list[tuple[Step, StepCost]], step: Step, name: str) -> str:
+    return name if len(costs) == 1 else f"{step.name}.{name}"
+
+
+def _part(costs: list[tuple[Step, StepCost]], step: Step, part: Part) -> Part:
+    return Part(_named(costs, step, part.name), part.seconds, part.limits, part.bound_by)
+
+
+def _merged_actions(costs: list[tuple[Step, StepCost]]) -> Actions:
+    total: Actions = {}
+    for _, cost in costs:
+        for component, table in cost.actions.items():
+            into = total.setdefault(component, {})
+            for action, count in table.items():
+                into[action] = into.get(action, Fraction(0)) + count
+    return total
+
+
+def _merged_traffic(costs: list[tuple[Step, StepCost]]) -> Traffic:
+    """Bytes by level and tensor, tensors by their names in the workload."""
+    total: Traffic = {}
+    for step, cost in costs:
+        for level, table in cost.traffic.items():
+            into = total.setdefault(level, {})
+            for tensor, moved in table.items():
+                name = step.tensors.get(tensor, tensor)
+                into[name] = into.get(name, Transfer(Fraction(0), Fraction(0))) + moved
+    return total
+
+
+def _unit_uses(arch: Arch, works: dict[str, Work], seconds: Fraction) -> dict[str, UnitUse]:
+    cycles = seconds * arch.clock_hz
+    found = {}
+    for name, unit in arch.units.items():
+        mine = [work for work in works.values() if work.unit.name == name]
+        busy = sum((work.busy_cycles for work in mine), Fraction(0))
+        spent = sum((work.pe_cycles for work in mine), Fraction(0))
+        found[name] = UnitUse(busy, spent / (unit.pes * cycles) if cycles else Fraction(0))
+    return found
+
+
+def _einsum_uses(arch: Arch, works: dict[str, Work], seconds: Fraction) -> dict[str, EinsumUse]:
+    cycles = seconds * arch.clock_hz
+    return {
+        name: EinsumUse(
+            work.unit.name, work.busy_cycles, work.pe_cycles / (work.unit.pes * cycles) if cycles else Fraction(0)
+        )
+        for name, work in works.items()
+    }
+
+
+def _macs(costs: list[tuple[Step, StepCost]]) -> int:
+    return sum(cost.macs for _, cost in costs)
+
+
+def _bound_by(parts: tuple[Part, ...]) -> str:
+    """What limits most of the time."""
+    shares: dict[str, Fraction] = {}
+    for part in parts:
+        shares[part.bound_by] = shares.get(part.bound_by, Fraction(0)) + part.seconds
+    return max(shares, key=lambda name: shares[name])
+
+
+def _step_params(costs: list[tuple[Step, StepCost]]) -> dict[str, int | str]:
+    if len(costs) != 1:
+        return {}
+    step = costs[0][0]
+    return {**step.shapes.params, "cascade": step.cascade_name}
+
+
+def _scope(arch: Arch, actions: Actions) -> tuple[str, ...]:
+    """What the energy covers, every entry with node, voltage, class and source."""
+    names = {name: arch.components[component_of(arch, name)] for name in actions}
+    return tuple(_entry(name, component) for name, component in names.items())
+
+
+def _entry(name: str, component: Component) -> str:
+    volts = f", {component.voltage}" if component.voltage else ", voltage not stated"
+    return f"{name}: {component.node}{volts}, {component.kind}: {component.source}"
+
+
+def _provenance(arch: Arch, workload: Workload, placements: tuple[Placement, ...]) -> dict[str, str]:
+    found = {"arch": f"{arch.name} sha256:{arch.sha256[:16]}", "workload": f"{workload.name} sha256:{workload.sha256[:16]}"}
+    for placement in placements:
+        mapping = placement.mapping
+        found[f"mapping.{placement.step.name}"] = f"{mapping.name} sha256:{mapping.sha256[:16]}"
+    return found
+
+
+def _machine(arch: Arch) -> Machine:
+    peaks = {
+        unit.name: 2 * unit.pes * arch.clock_hz / unit.ops["mac"].cycles
+        for unit in arch.units.values()
+        if "mac" in unit.ops and unit.ops["mac"].cycles
+    }
+    return Machine(peaks, {v.name: v.bytes_per_s for v in arch.levels if v.bytes_per_s is not None})
