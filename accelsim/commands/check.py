@@ -9,6 +9,7 @@ from pathlib import Path
 from accelsim.commands.names import kind_of_file
 from accelsim.commands.reply import Reply, place_of
 from accelsim.errors import AccelsimError
+from accelsim.shipped import looks_like_path
 
 HELP = "whether files are valid, completely"
 
@@ -32,37 +33,37 @@ def _line(entry: Mapping[str, object]) -> str:
 
 def _checked(name: str) -> dict[str, object]:
     """What was found of one file. Raises AccelsimError where there is no such file to check."""
-    path = Path(name)
-    if not path.is_file():
+    if not Path(name).is_file():
         raise AccelsimError(f"{name}: is not a file")
+    path = name if looks_like_path(name) else f"./{name}"
     try:
-        kind = kind_of_file(path)
+        kind = kind_of_file(Path(path))
         return {"file": name, "ok": True, "type": kind, "summary": SUMMARIES[kind](path)}
     except AccelsimError as error:
         return {"file": name, "ok": False, "message": error.message, **place_of(error, name)}
 
 
-def _workload(path: Path) -> str:
+def _workload(path: str) -> str:
     from accelsim.commands.workload import check_workload
 
-    return _count(check_workload(_as_path(path)), "cascade")
+    return _count(check_workload(path), "cascade")
 
 
-def _arch(path: Path) -> str:
+def _arch(path: str) -> str:
     from accelsim.arch import load_arch
 
-    arch = load_arch(_as_path(path))
+    arch = load_arch(path)
     return f"{_count(len(arch.units), 'unit')}, {_count(len(arch.levels), 'level')}"
 
 
-def _mapping(path: Path) -> str:
+def _mapping(path: str) -> str:
     from accelsim.mapping import load_mapping
 
-    mapping = load_mapping(_as_path(path))
+    mapping = load_mapping(path)
     return f"{', '.join(mapping.functions)} on {', '.join(mapping.archs)}"
 
 
-def _sweep(path: Path) -> str:
+def _sweep(path: str) -> str:
     """A sweep is also checked for names that do not exist: its runs would only say so one by one."""
     from accelsim.arch import load_arch
     from accelsim.explore import load_sweep
@@ -74,11 +75,6 @@ def _sweep(path: Path) -> str:
     for workload in dict.fromkeys(point.workload for point in sweep.points):
         choose_file(workload)
     return _count(len(sweep.points), "point")
-
-
-def _as_path(path: Path) -> str:
-    """The text of a path that cannot be taken for a shipped name."""
-    return str(path.absolute())
 
 
 def _count(number: int, noun: str) -> str:

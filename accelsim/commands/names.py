@@ -9,7 +9,6 @@ from accelsim.shipped import data_dir, looks_like_path, shipped_names
 from accelsim.yamlfile import load_file
 
 FOLDERS = {"arch": "arch_configs", "workload": "workloads", "mapping": "arch_configs/mappings", "sweep": "sweeps"}
-NOUNS = {"arch": "an architecture", "workload": "a workload", "mapping": "a mapping", "sweep": "a sweep"}
 
 
 def kind_of_file(path: Path) -> str:
@@ -64,13 +63,12 @@ def all_names() -> list[str]:
 
 def refuse_swapped(arch: str, workload: str) -> None:
     """Say so where a workload stands in the place of an architecture and the other way round."""
-    if not _is_only(workload, "arch"):
-        return
-    if _is_only(arch, "workload"):
-        raise AccelsimError(f'"{arch}" is a workload and "{workload}" an architecture: swap them')
+    if _is_one(workload, "arch", "workload") and _is_one(arch, "workload", "arch"):
+        raise AccelsimError(f"{arch} is a workload and {workload} an architecture: swap them")
 
 
-def _is_only(name: str, kind: str) -> bool:
+def _is_one(name: str, kind: str, other: str) -> bool:
     if looks_like_path(name) and not Path(name).is_file():
         return False
-    return list(find_kinds(name)) == [kind]
+    found = find_kinds(name)
+    return kind in found and other not in found

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from accelsim.einsum.parse import parse_cascade
 from accelsim.einsum.resolve import Declarations, resolve
-from accelsim.errors import nearest
 from accelsim.workload.build import steps
 from accelsim.workload.files import choose_file, main_forms, open_document, open_uses
 from accelsim.workload.function import Form, Function, is_layer, parameters, read_function, read_inline, table
-from accelsim.workload.load import load_workload, parameter_names
+from accelsim.workload.load import load_workload
 from accelsim.yamlfile import Node
 
 
 def check_workload(path: str) -> int:
     """The number of cascades in a workload file. Raises AccelsimError for the first thing that is wrong."""
     document, _ = open_document(choose_file(path).path)
-    _check_presets(document, parameter_names(path))
     functions = _functions(document)
     for function in functions:
         for form in function.forms.values():
@@ -38,10 +36,3 @@ def _check_form(function: Function, form: Form) -> None:
     statements = tuple(statement for text in form.einsums for statement in parse_cascade(text))
     ranks, params = {**function.ranks, **form.ranks}, frozenset({**function.params, **form.params})
     resolve(statements, Declarations(function.inputs, function.outputs, ranks, params, function.maps, function.mark))
-
-
-def _check_presets(document: Node, known: tuple[str, ...]) -> None:
-    for preset in table(document.mapping(), "presets").values():
-        for name, node in table(preset.mapping(), "params").items():
-            if name not in known:
-                raise node.error(f'no parameter "{name}"{nearest(name, known)}')

@@ -48,6 +48,8 @@ def evaluate(
         steps: list[dict[str, Integers]] = [{}]
         if along is not None:
             steps = [{along: np.array([at])} for at in range(shapes.sizes[along])]
+            names = (cascade.einsums[line].tensor for line in component)
+            tensors |= {name: _nothing(shapes.shapes[name]) for name in names if name not in tensors}
         for step in steps:
             for line in component:
                 einsum = cascade.einsums[line]
@@ -122,6 +124,11 @@ def _has_infinite_operands(grid: Grid) -> bool:
     literal = any(isinstance(item, Number) and np.isinf(item.value) for item in items)
     read = {item.tensor for item in items if isinstance(item, Access)}
     return literal or any(bool(np.isinf(grid.tensors[name].array).any()) for name in read)
+
+
+def _nothing(shape: tuple[int, ...]) -> Values:
+    """A tensor that a recurrence will fill: so far no element exists."""
+    return Values(np.zeros(shape), np.zeros(shape, dtype=np.bool_))
 
 
 def _settled(values: Values) -> Values:

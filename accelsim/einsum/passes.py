@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from math import prod
+from operator import or_
 
 from accelsim.einsum.ast import Access, Int
 from accelsim.einsum.cascade import Cascade, Einsum, Shapes
@@ -184,20 +185,22 @@ class _Sweeps:
                 joined.join(tensor, line.tensor if self.whole(written) else tensor)
         return joined.groups()
 
-    def readers(self, *tensors: str) -> int:
-        """The lines that read a whole fiber of one of the tensors."""
-        wanted = set(tensors)
-        lines = (
-            at
-            for at, reads in enumerate(self.graph.reads)
-            if any(t in wanted and self.whole(r) for t, r in reads.items())
-        )
-        return sum(1 << at for at in lines)
+    @cached_property
+    def reading(self) -> dict[str, int]:
+        """Tensor to the lines that read a whole fiber of it."""
+        found: dict[str, int] = {}
+        for at, reads in enumerate(self.graph.reads):
+            for tensor in self.read_from(at, tuple(reads)):
+                found[tensor] = found.get(tensor, 0) | 1 << at
+        return found
+
+    def readers(self, tensors: tuple[str, ...]) -> int:
+        return reduce(or_, (self.reading.get(tensor, 0) for tensor in tensors), 0)
 
     def levels(self, family: tuple[str, ...]) -> list[int]:
         """The readers of a family by the length of the longest chain that ends with them."""
         levels: list[int] = []
-        for at in _bits(self.readers(*family)):
+        for at in _bits(self.readers(family)):
             height = next((n for n in range(len(levels), 0, -1) if levels[n - 1] & self.before[at]), 0)
             levels += [0] if height == len(levels) else []
             levels[height] |= 1 << at
@@ -215,13 +218,13 @@ class _Sweeps:
         chain = [_bits_first(levels[-1])] if levels else []
         for level in levels[-2::-1]:
             known = level & self.before[chain[0]]
-            same = known & self.readers(*self.read_from(chain[0], family))
+            same = known & self.readers(self.read_from(chain[0], family))
             chain.insert(0, _bits_first(same or known))
         return tuple(self.graph.lines[at].name for at in chain)
 
     def read_from(self, line: int, family: tuple[str, ...]) -> tuple[str, ...]:
         reads = self.graph.reads[line]
-        return tuple(tensor for tensor, ranks in reads.items() if tensor in family and self.whole(ranks))
+        return tuple(tensor for tensor in family if self.whole(reads.get(tensor, frozenset())))
 
     def live(self) -> tuple[str, ...]:
         """The tensors of which a fiber must stay alive."""
@@ -231,7 +234,9 @@ class _Sweeps:
         levels = self.levels(family)
         if len(levels) < 2:
             return ()
-        both = tuple(t for t in family if any(self.before[at] & self.readers(t) for at in _bits(self.readers(t))))
+        both = tuple(
+            t for t in family if any(self.before[at] & self.reading.get(t, 0) for at in _bits(self.reading.get(t, 0)))
+        )
         return both or self.read_from(_bits_first(levels[-1]), family)[:1]
 
 

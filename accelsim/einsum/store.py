@@ -53,7 +53,7 @@ def _whole(grid: Grid, values: NDArray[Element]) -> NDArray[Element]:
     axes = [grid.axes.index(name) for name in names]
     others = [axis for axis in range(len(grid.axes)) if axis not in axes]
     full = np.broadcast_to(values, grid.shape(names)).transpose([*axes, *others])
-    return np.ascontiguousarray(full.reshape(full.shape[: len(axes)]))
+    return np.array(full.reshape(full.shape[: len(axes)]), order="C")
 
 
 def scattered(grid: Grid, places: list[Integers], values: Floats, present: Flags | None) -> Values:

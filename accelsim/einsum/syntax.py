@@ -21,6 +21,7 @@ MAX_DEPTH = 200
 MAX_NAME = 64
 MAX_DIGITS = 18
 STARTS = {"NAME", "INT", "NUMBER", "MINUS", "LPAR", "INF", "LOWEST", "NOT"}
+ENDS = {"_NL", "$END"}
 OPERATORS = {"PLUS", "MINUS", "STAR", "SLASH", "FLOOR", "PERCENT"}
 MARKS = {"LPAR": "(", "RPAR": ")", "LSQB": "[", "RSQB": "]", "COMMA": ",", "EQUAL": "="}
 
@@ -128,7 +129,7 @@ def _expected(terminals: set[str]) -> str:
     words = []
     if "NUMBER" in terminals or "INT" in terminals or "NAME" in terminals:
         words.append(_operand(terminals))
-        terminals = terminals - STARTS
+        terminals = terminals - STARTS - ENDS
     if "STAR" in terminals:
         words.append("an operator")
         terminals = terminals - OPERATORS

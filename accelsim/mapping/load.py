@@ -100,6 +100,11 @@ def mappings_for(arch: Arch, function: str, cascade: str | None = None) -> tuple
     return ()
 
 
+def mappings_of(function: str, cascade: str | None = None) -> tuple[Mapping, ...]:
+    """Every shipped mapping of a function, whatever architecture it was written for."""
+    return tuple(m for m in _shipped() if function in m.functions and cascade in (None, m.cascade))
+
+
 def default_mapping(arch: Arch, function: str, cascade: str | None = None) -> Mapping:
     """The mapping that is used where none is given.
 

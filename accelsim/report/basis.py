@@ -24,14 +24,11 @@ def basis(study: Study) -> list[Listing]:
 
 
 def warnings(study: Study) -> list[str]:
-    """What makes a comparison doubtful: different energy scopes, points that are missing."""
-    scopes = {run.scope for run in study.runs.values() if run.energy_pj is not None}
+    """What makes a comparison doubtful: points that are missing, more than one version."""
     doubts = []
-    if len(scopes) > 1:
-        doubts.append("The energies do not all cover the same scope (see below): ratios between them mix scopes.")
     failed = sum(row.run is None for row in study.rows)
     if failed:
-        doubts.append(f"{failed} of {len(study.rows)} points failed; means are over the points that both designs have.")
+        doubts.append(f"{failed} of {len(study.rows)} points failed (listed below); means are over the points that both designs have.")
     versions = sorted({row.run.version for row in study.rows if row.run})
     if len(versions) > 1:
         doubts.append(f"The rows were computed by several versions: {', '.join(versions)}.")

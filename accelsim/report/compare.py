@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from accelsim.report.means import KINDS, Means, means
+from accelsim.report.numbers import size_text
 from accelsim.report.rows import Run
 from accelsim.report.settings import BASE, QUANTITIES, Headline, Scope
 from accelsim.report.study import Study
@@ -64,17 +65,25 @@ def headline_table(study: Study) -> Table:
         for name in dict.fromkeys((BASE.name, headline.overlay)):
             found = study.headline(headline, overlays[name])
             ours = [found.of_kind(kind) if found else None for kind in KINDS]
-            published = headline.published if name == headline.overlay else None
-            rows.append((headline_text(study, headline), name, *ours, found.count if found else 0,
-                         study.points(headline), headline.mean, published, headline.source))  # fmt: skip
-    columns = ("headline", "assumptions", *KINDS, "points", "of", "published_mean", "published", "source")
+            points = f"{found.count if found else 0} of {study.points(headline)}"
+            published = _published(headline, found) if name == headline.overlay else (None,) * 3
+            rows.append((headline_text(study, headline), overlays[name].label, *ours, points, *published))
+    columns = ("headline", "assumptions", *KINDS, "points", "published", "difference", "source")
     return table_of(columns, rows)
+
+
+def _published(headline: Headline, found: Means | None) -> tuple[Cell, Cell, Cell]:
+    """The published number with the mean that it is, how far ours is off it, and where it stands."""
+    if headline.published is None:
+        return None, None, headline.source or None
+    off = f"{found.of_kind(headline.mean) / headline.published - 1:+.1%}" if found else None
+    return f"{headline.published:g} ({headline.mean})", off, headline.source or None
 
 
 def headline_text(study: Study, headline: Headline) -> str:
     """`speed-up of A over B, attention only`."""
     scope = study.scope(headline.scope).label
-    at = f" at {study.settings.size_label} {', '.join(map(str, headline.sizes))}" if headline.sizes else ""
+    at = f" at {study.settings.size_label} {', '.join(map(size_text, headline.sizes))}" if headline.sizes else ""
     arch, over = study.label(headline.arch), study.label(headline.over)
     verb = f"speed-up of {arch} over {over}" if headline.quantity == "speedup" else f"energy of {arch} over {over}"
     return f"{verb}, {scope}{at}"
@@ -87,8 +96,9 @@ def sensitivity(study: Study) -> Table:
     for headline in study.settings.headlines:
         found = [study.headline(headline, overlay) for overlay in overlays]
         values = [mean.of_kind(headline.mean) if mean else None for mean in found]
-        rows.append((headline_text(study, headline), headline.mean, *values, headline.published))
-    return table_of(("headline", "mean", *(overlay.name for overlay in overlays), "published"), rows)
+        published = None if headline.published is None else f"{headline.published:g}"
+        rows.append((headline_text(study, headline), headline.mean, *values, published))
+    return table_of(("headline", "mean", *(overlay.label for overlay in overlays), "published"), rows)
 
 
 def energy_sensitivity(study: Study) -> Table:

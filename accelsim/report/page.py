@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from accelsim.report.basis import failures, versions
+from accelsim.report.basis import versions, warnings
 from accelsim.report.compare import headline_text
 from accelsim.report.designs import UNITS, design_table, objectives_of
 from accelsim.report.means import Means
 from accelsim.report.numbers import digits, si
 from accelsim.report.rows import Left, read_folder
 from accelsim.report.sections import Section, sections
-from accelsim.report.settings import BASE, Headline, Overlay, read_settings
+from accelsim.report.settings import BASE, Headline, Overlay
 from accelsim.report.study import Study, study_of
 from accelsim.report.style import inline_svg, save
 
@@ -27,7 +27,7 @@ def write_report(out: Path) -> Path:
         AccelsimError: the folder holds no results, or its files are malformed.
     """
     left = read_folder(out)
-    study = study_of(read_settings(left.sweep), left.rows)
+    study = study_of(left.sweep, left.rows)
     parts = sections(study)
     drawings = _save_all(parts, out / FIGURES)
     page = out / PAGE
@@ -52,14 +52,13 @@ def _render(study: Study, left: Left, parts: list[Section], drawings: dict[str, 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(Path(__file__).with_name(TEMPLATE).read_text(encoding="utf-8"))
     return template.render(
-        title=study.settings.name or "sweep",
-        description=study.settings.description,
-        lines=_lines(study),
+        sweep=study.sweep,
+        lines=[] if study.comparable else _lines(study),
         sections=parts,
         drawings={name: Markup(svg) for name, svg in drawings.items()},  # noqa: S704
         numbers={shown.picture.name: i for i, shown in enumerate((s for p in parts for s in p.shown), start=1)},
         figures=FIGURES,
-        failed=len(failures(study).rows),
+        warnings=warnings(study),
         study=study,
         version=versions(study),
         hashes=left.hashes,
@@ -73,7 +72,7 @@ def headlines(out: Path) -> list[str]:
         AccelsimError: the folder holds no results, or its files are malformed.
     """
     left = read_folder(out)
-    return _lines(study_of(read_settings(left.sweep), left.rows))
+    return _lines(study_of(left.sweep, left.rows))
 
 
 def _lines(study: Study) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a sweep left in a folder: every row of results.jsonl, checked, and the sweep file that stands beside it."""
+"""What a sweep left in a folder, as a report needs it: every row with its numbers, checked."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from accelsim.errors import AccelsimError, Mark
-from accelsim.yamlfile import Node, load_file
+from accelsim.errors import AccelsimError
+from accelsim.explore import Sweep, read_run
+from accelsim.explore import Row as StoredRow
+from accelsim.explore.objectives import Document
 
-RESULTS, SWEEP = "results.jsonl", "sweep.resolved.yaml"
-MAX_BYTES = 1 << 28
+RESULTS, RESOLVED = "results.jsonl", "sweep.resolved.yaml"
 Value = str | int | float | bool | None
-Document = Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ class Run:
     notes: tuple[str, ...]
     provenance: Mapping[str, Value]
     version: str
+    document: Document
 
 
 @dataclass(frozen=True)
@@ -68,98 +69,47 @@ class Row:
 
 @dataclass(frozen=True)
 class Left:
-    """What a folder holds: the sweep file, its rows in the order of their first appearance, and both files' hashes."""
+    """What a folder holds: the sweep, its rows in the order of its points, and the hashes of both files."""
 
-    sweep: Node
+    sweep: Sweep
     rows: tuple[Row, ...]
     hashes: Mapping[str, str]
 
 
 def read_folder(out: Path) -> Left:
-    """The sweep file and the rows of a folder.
+    """The sweep and the rows of a folder.
 
     Raises:
-        AccelsimError: a file is missing or malformed, or there is no row at all.
+        AccelsimError: no sweep was run there, there is no row, or a row is malformed.
     """
-    text = _text(out / RESULTS)
-    rows = _rows(text, str(out / RESULTS))
-    if not rows:
+    sweep, stored = read_run(out)
+    if not stored:
         raise AccelsimError(f"{out / RESULTS}: holds no result: run the sweep first")
-    sweep = load_file(out / SWEEP)
-    hashes = {name: sha256((out / name).read_bytes()).hexdigest() for name in (SWEEP, RESULTS)}
+    rows = tuple(_row(row, f"{out / RESULTS}: {row.key[:12]}") for row in stored)
+    hashes = {name: sha256((out / name).read_bytes()).hexdigest() for name in (RESOLVED, RESULTS)}
     return Left(sweep, rows, hashes)
 
 
-def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise AccelsimError(f"{path}: is longer than {MAX_BYTES} bytes")
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise AccelsimError(f"{path}: is not UTF-8 text (byte {error.start})") from None
-    except OSError as error:
-        raise AccelsimError(f"{path}: {error.strerror}; expected what a sweep leaves in a folder") from None
-
-
-def _rows(text: str, source: str) -> tuple[Row, ...]:
-    """The rows by key, the last of a key winning; a last line without its end is what an interrupted sweep leaves."""
-    lines = text.split("\n")
-    complete, rest = lines[:-1], lines[-1]
-    found: dict[str, Row] = {}
-    for number, line in enumerate([*complete, *([rest] if _whole(rest) else [])], start=1):
-        if line.strip():
-            row = _row(_object(line, Mark(source, number, 1)), Mark(source, number, 1))
-            found[row.key] = row
-    return tuple(found.values())
-
-
-def _whole(line: str) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except (ValueError, RecursionError):
-        return False
-
-
-def _object(line: str, mark: Mark) -> Document:
-    try:
-        value = json.loads(line, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise AccelsimError(f"not a JSON document: {str(error) or 'nested too deeply'}", mark) from None
-    if not isinstance(value, dict):
-        raise AccelsimError(f"expected a JSON object, got {line[:40]}", mark)
-    return value
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a number of JSON")
-
-
-def _row(document: Document, mark: Mark) -> Row:
-    point = _Reader(_Reader(document, mark, "").table("point"), mark, "point.")
-    row = _Reader(document, mark, "")
-    status, result = row.text("status"), row.table("result")
-    if status == "ok" and not result:
-        raise AccelsimError('result: missing in a row of status "ok"', mark)
+def _row(row: StoredRow, source: str) -> Row:
+    point = _Reader(row.point, source, "point.")
     return Row(
-        row.text("key"),
-        status,
+        row.key,
+        row.status,
         point.text("arch"),
         point.text("workload"),
         point.text("depth", "analytic"),
         point.values("set"),
-        _run(_Reader(result, mark, "result.")) if status == "ok" else None,
-        row.text("message", ""),
+        _run(_Reader(row.result, source, "result.")) if row.result else None,
+        row.message or "",
     )
 
 
 def _run(result: _Reader) -> Run:
-    machine = _Reader(result.table("machine"), result.mark, "result.machine.")
+    machine = result.at("machine")
     units = result.tables("units")
     seconds = result.number("seconds")
     if seconds is None or seconds <= 0:
-        raise AccelsimError(f"result.seconds: must be positive, got {seconds}", result.mark)
+        raise result.error("seconds", "a positive number")
     return Run(
         seconds=seconds,
         clock_hz=result.number("clock_hz"),
@@ -181,6 +131,7 @@ def _run(result: _Reader) -> Run:
         notes=result.texts("notes"),
         provenance=result.values("provenance"),
         version=result.text("version", ""),
+        document=result.document,
     )
 
 
@@ -201,12 +152,12 @@ class _Reader:
     """A JSON object whose values are fetched by type; `path` leads to it in errors."""
 
     document: Document
-    mark: Mark
+    source: str
     path: str
 
     def error(self, key: str, what: str) -> AccelsimError:
         shown = json.dumps(self.document.get(key))[:60]
-        return AccelsimError(f"{self.path}{key}: must be {what}, got {shown}", self.mark)
+        return AccelsimError(f"{self.source}: {self.path}{key}: must be {what}, got {shown}")
 
     def text(self, key: str, default: str | None = None) -> str:
         value = self.document.get(key, default)
@@ -238,7 +189,7 @@ class _Reader:
         return value or {}
 
     def at(self, key: str) -> _Reader:
-        return _Reader(self.table(key), self.mark, f"{self.path}{key}.")
+        return _Reader(self.table(key), self.source, f"{self.path}{key}.")
 
     def tables(self, key: str) -> Mapping[str, _Reader]:
         inner = self.at(key)

@@ -54,8 +54,7 @@ class Section:
 def sections(study: Study) -> list[Section]:
     """The sections that the rows can fill."""
     compared = list(_compared(study)) if study.comparable and study.runs else []
-    wanted = bool(study.settings.objectives) or not study.comparable
-    space = [_designs(study)] if wanted and study.runs else []
+    space = [_designs(study)] if not study.comparable and study.runs else []
     end = [_basis(study), *_failed(study), Section("results", "All results", listings=(all_rows(study),))]
     return [section for section in [*compared, *space, *end] if section.shown or section.listings]
 
@@ -89,7 +88,7 @@ def _headlines(study: Study) -> Section:
         tables.append((compare.sensitivity(study), "the quoted mean under other assumptions"))
     tables.append((compare.energy_sensitivity(study), "energy ratios with a large energy entry halved or doubled"))
     listings = tuple(listing_of(table, title, opened=True) for table, title in tables if table.rows)
-    return Section("headlines", "Headlines", (*text, *basis.warnings(study)), listings=listings)
+    return Section("headlines", "Headlines", text, listings=listings)
 
 
 def _ratio(study: Study, scope: Scope, quantity: str) -> Iterator[Shown]:
@@ -182,9 +181,9 @@ def _pareto(table: Table, pair: tuple[str, str]) -> Iterator[Shown]:
     names = " against ".join(designs.UNITS[name][0].partition(",")[0] for name in pair)
     caption = (
         f"Pareto front of {names}. Grey designs are at least matched in both by another; the step line "
-        "joins those that are not. Both axes are logarithmic; no mean is taken."
+        "joins those that are not, by their numbers. Both axes are logarithmic; no mean is taken."
     )
-    yield from show("pareto-" + "-".join(pair), caption, designs.pareto(table, pair),
+    yield from show("pareto-" + "-".join(pair), caption, designs.front_table(table, pair),
                     lambda t: lines.draw_pareto(t, pair))  # fmt: skip
 
 
@@ -192,7 +191,6 @@ def _basis(study: Study) -> Section:
     text = (
         "Energy is the count of actions times a table of energies per action, so it covers what its scope names and "
         "nothing else; compare ratios rather than absolute values.",
-        *basis.warnings(study),
     )
     return Section("basis", "What the numbers rest on", text, listings=tuple(basis.basis(study)))
 

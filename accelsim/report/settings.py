@@ -7,7 +7,6 @@
       size: L                             # the key of a point's `set` that figures have on their x axis
       size_label: sequence length
       focus: 65536                        # the size of the figures that show only one
-      depth: analytic                     # which rows, where a sweep holds several depths
       scopes:                             # workloads that are averaged together
         attention: {label: attention only, workloads: [bert]}
       overlays:                           # other assumptions: an architecture and what stands for it
@@ -15,7 +14,6 @@
       headlines:
         - {quantity: speedup, arch: wide, over: plain, scope: attention, sizes: [1024], mean: arithmetic,
            published: 6.7, overlay: measured, source: where it is printed}
-      objectives: [seconds, energy_pj]    # of the Pareto plots
 
 Everything may be left out; what is then taken is what the rows hold (`study.py`).
 """
@@ -26,15 +24,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from accelsim.errors import AccelsimError, nearest
+from accelsim.explore import Sweep
 from accelsim.report.means import KINDS
 from accelsim.yamlfile import Node
 
 QUANTITIES = ("speedup", "energy")
-OBJECTIVES = ("seconds", "energy_pj", "area_um2", "edp")
-FIELDS = (
-    *("baseline", "archs", "labels", "size", "size_label", "focus", "depth"),
-    *("scopes", "overlays", "headlines", "objectives"),
-)
+FIELDS = ("baseline", "archs", "labels", "size", "size_label", "focus", "scopes", "overlays", "headlines")
 
 
 @dataclass(frozen=True)
@@ -86,45 +81,36 @@ class Headline:
 class Settings:
     """The block as it was read; None and empty where it says nothing."""
 
-    name: str = ""
-    description: str = ""
     baseline: str | None = None
     archs: tuple[str, ...] = ()
     labels: Mapping[str, str] | None = None
     size: str | None = None
     size_label: str = ""
     focus: int | None = None
-    depth: str | None = None
     scopes: tuple[Scope, ...] = ()
     overlays: tuple[Overlay, ...] = ()
     headlines: tuple[Headline, ...] = ()
-    objectives: tuple[str, ...] = ()
 
 
-def read_settings(sweep: Node) -> Settings:
-    """The name and description of a sweep and its `report:` block. Raises AccelsimError for what the block misnames."""
-    entries = sweep.mapping()
-    told = {key: entries[key].string() for key in ("name", "description") if key in entries}
-    block = entries.get("report")
+def read_settings(sweep: Sweep) -> Settings:
+    """The `report:` block of a sweep. Raises AccelsimError for what the block misnames."""
+    block = sweep.resolved.mapping().get("report")
     if block is None or block.value is None:
-        return Settings(**told)
+        return Settings()
     fields = block.fields((), FIELDS)
     archs = _texts(fields.get("archs"))
     scopes = tuple(_scope(name, node) for name, node in _entries(fields.get("scopes")).items())
     overlays = tuple(_overlay(name, node, archs) for name, node in _entries(fields.get("overlays")).items())
     return Settings(
-        **told,
         baseline=_one_of(fields["baseline"], archs) if "baseline" in fields else None,
         archs=archs,
         labels={name: node.string() for name, node in _entries(fields.get("labels")).items()},
         size=fields["size"].string() if "size" in fields else None,
         size_label=fields["size_label"].string() if "size_label" in fields else "",
         focus=fields["focus"].positive_integer() if "focus" in fields else None,
-        depth=fields["depth"].name() if "depth" in fields else None,
         scopes=scopes,
         overlays=overlays,
         headlines=tuple(_headline(n, archs, scopes, overlays) for n in _items(fields.get("headlines"))),
-        objectives=tuple(_one_of(node, OBJECTIVES) for node in _items(fields.get("objectives"))),
     )
 
 

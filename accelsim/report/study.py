@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from accelsim.explore import Sweep
 from accelsim.report.means import Means, means
 from accelsim.report.rows import Row, Run, Value
-from accelsim.report.settings import BASE, QUANTITIES, Headline, Overlay, Scope, Settings
+from accelsim.report.settings import BASE, QUANTITIES, Headline, Overlay, Scope, Settings, read_settings
 
 WHOLE = 0  # the size of a point in a sweep without a size axis
 
 
 @dataclass(frozen=True)
 class Study:
-    """Settings without gaps, all rows, and the runs of one depth by (architecture, workload, size).
+    """Settings without gaps, all rows, and the runs by (architecture, workload, size).
 
     Attributes:
         comparable: whether rows differ in architecture, workload and size only, and there are two architectures.
         sizes: the sizes that occur, ascending.
     """
 
+    sweep: Sweep
     settings: Settings
     rows: tuple[Row, ...]
     runs: Mapping[tuple[str, str, int], Run]
@@ -83,29 +85,27 @@ class Study:
         return len(self.scope(headline.scope).workloads) * len(headline.sizes or self.sizes)
 
 
-def study_of(settings: Settings, rows: tuple[Row, ...]) -> Study:
-    """The rows of one depth as a study; what the settings leave open is taken from the rows."""
-    depth = settings.depth or next((row.depth for row in rows if row.run), rows[0].depth)
-    chosen = tuple(row for row in rows if row.depth == depth)
-    varying = varying_keys(chosen)
-    size = settings.size or _only_size(varying, chosen)
-    archs = settings.archs or tuple(dict.fromkeys(row.arch for row in chosen))
-    workloads = tuple(dict.fromkeys(row.workload for row in chosen))
+def study_of(sweep: Sweep, rows: tuple[Row, ...]) -> Study:
+    """The rows of a sweep as a study; what its `report:` block leaves open is taken from the rows."""
+    settings = read_settings(sweep)
+    varying = varying_keys(rows)
+    size = settings.size or _only_size(varying, rows)
+    archs = settings.archs or tuple(dict.fromkeys(row.arch for row in rows))
+    workloads = tuple(dict.fromkeys(row.workload for row in rows))
     scopes = settings.scopes or (Scope("all", "all workloads", workloads),)
     full = replace(
         settings,
         archs=archs,
         size=size,
         size_label=settings.size_label or size or "",
-        depth=depth,
         scopes=scopes,
         baseline=settings.baseline or archs[0],
     )
     full = replace(full, headlines=settings.headlines or _last_over_baseline(full))
-    runs = {(row.arch, row.workload, _size(row, size)): row.run for row in chosen if row.run}
-    sizes = tuple(sorted({_size(row, size) for row in chosen}))
+    runs = {(row.arch, row.workload, _size(row, size)): row.run for row in rows if row.run}
+    sizes = tuple(sorted({_size(row, size) for row in rows}))
     comparable = len(archs) > 1 and varying <= {size}
-    return Study(full, rows, runs, sizes, comparable)
+    return Study(sweep, full, rows, runs, sizes, comparable)
 
 
 def _last_over_baseline(settings: Settings) -> tuple[Headline, ...]:

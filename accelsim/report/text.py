@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from accelsim.explore import Comparison
 from accelsim.result import Result, Transfer
-from accelsim.whatif import Change
+
+if TYPE_CHECKING:
+    from accelsim.whatif import Change
 
 SCALES = ((12, "T"), (9, "G"), (6, "M"), (3, "k"), (0, ""), (-3, "m"), (-6, "u"), (-9, "n"), (-12, "p"))
 BINARY = ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB"), (0, "B"))
@@ -201,15 +204,17 @@ def _digits(value: Number) -> str:
 
 
 def whole(value: Number) -> str:
-    return f"{float(value):,.0f}"
+    return f"{round(value):,}"
 
 
 def percent(value: Number) -> str:
     """A share with at most one decimal.
 
-    >>> percent(Fraction(1, 3))
-    '33.3%'
+    >>> percent(Fraction(1, 3)), percent(1e-6)
+    ('33.3%', '<0.1%')
     """
+    if 0 < value < 0.0005:
+        return "<0.1%"
     return f"{100 * float(value):.1f}".removesuffix(".0") + "%"
 
 

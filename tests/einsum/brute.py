@@ -37,6 +37,7 @@ def interpret(shapes: Shapes, inputs: Mapping[str, NDArray[Any]]) -> dict[str, E
         name: {index: float(array[index]) for index in np.ndindex(array.shape)} for name, array in inputs.items()
     }
     cascade = shapes.cascade
+    found |= {name: {} for name in cascade.tensors if name not in found}
     for component, along in zip(cascade.components, cascade.iterative, strict=True):
         for step in range(shapes.sizes[along]) if along else [0]:
             for line in component:
@@ -49,7 +50,7 @@ class _Line:
         self.shapes, self.einsum, self.found = shapes, einsum, found
 
     def run(self, fixed: Point) -> None:
-        held = self.found.setdefault(self.einsum.tensor, {})
+        held = self.found[self.einsum.tensor]
         left = [name for name in self.einsum.coordinates if name not in self.einsum.reduced]
         for point in self.points(left, fixed):
             value = self.result(point)
@@ -144,10 +145,7 @@ class _Line:
             case ast.Lookup():
                 return int(self.read(expr, point))
             case ast.IndexOp(op, first, second):
-                left, right = self.index(first, point), self.index(second, point)
-                return {"+": left + right, "-": left - right, "*": left * right}[op] if op in "+-*" else (
-                    left // right if op == "//" else left % right
-                )
+                return integer(op, self.index(first, point), self.index(second, point))
 
     def holds(self, predicate: ast.Predicate, point: Point) -> bool:
         match predicate:
@@ -176,10 +174,24 @@ class _Line:
                 values = [self.value(argument, point) for argument in arguments]
                 return function_of(function, values)
             case ast.BinaryOp(op, first, second):
-                left, right = self.value(first, point), self.value(second, point)
-                if op == "/":
-                    return left / right if right else math.nan
-                return {"+": left + right, "-": left - right, "*": left * right}[op]
+                return arithmetic(op, self.value(first, point), self.value(second, point))
+
+
+def integer(op: str, left: int, right: int) -> int:
+    operators: dict[str, Callable[[int, int], int]] = {
+        "+": lambda a, b: a + b,
+        "-": lambda a, b: a - b,
+        "*": lambda a, b: a * b,
+        "//": lambda a, b: a // b,
+        "%": lambda a, b: a % b,
+    }
+    return operators[op](left, right)
+
+
+def arithmetic(op: str, left: float, right: float) -> float:
+    if op == "/":
+        return left / right if right else math.nan
+    return {"+": left + right, "-": left - right, "*": left * right}[op]
 
 
 def function_of(name: str, values: list[float]) -> float:

@@ -24,7 +24,7 @@ from accelsim.errors import AccelsimError
 from tests.einsum.brute import interpret
 from tests.einsum.build import random_inputs, shapes_of
 
-IJK = {"i": 3, "j": 4, "k": 2}
+IJK: dict[str, str | int] = {"i": 3, "j": 4, "k": 2}
 RANKS = {"A": "ij", "B": "jk", "C": "k", "D": ""}
 
 
@@ -117,7 +117,7 @@ def cascades(draw: st.DrawFn) -> str:
 def test_random_cascades_agree_with_loops_over_points(text: str, i: int, j: int, k: int, seed: int) -> None:
     shapes = shapes_of(text, "A[i,j] B[j,k] C[k] D T[i]", {"i": i, "j": j, "k": k})
     rng = np.random.default_rng(seed)
-    inputs = {name: rng.uniform(-1, 1, shapes.shapes[name]) for name in shapes.cascade.inputs}
+    inputs: dict[str, NDArray[Any]] = {name: rng.uniform(-1, 1, shapes.shapes[name]) for name in shapes.cascade.inputs}
     inputs["T"] = rng.integers(0, j, i)
     if _leaves(shapes, inputs):
         with pytest.raises(AccelsimError, match="an index leaves"):
@@ -141,14 +141,14 @@ def test_ends_of_split_ranks_are_absent(m: int, reduction: str) -> None:
     shapes = shapes_of(text, "A[m]", {"m": m, "m1,m0": "m by M0"}, {"M0": 4})
     inputs = random_inputs(shapes)
     found = assert_same(shapes, inputs)
-    expected = {"sum": np.sum, "max": np.max, "prod": np.prod}[reduction](inputs["A"])
+    expected = getattr(np, reduction)(inputs["A"])
     assert np.isclose(found["Z"].array, expected)
     assert (found["X"].present is None) == (m % 4 == 0)
 
 
 def test_a_rank_split_twice() -> None:
     text = "Y[m2] = sum(A[(m2*M1+m1)*M0+m0]) over m1,m0"
-    ranks = {"m": 23, "n,m0": "m by M0", "m2,m1": "n by M1"}
+    ranks: dict[str, str | int] = {"m": 23, "n,m0": "m by M0", "m2,m1": "n by M1"}
     shapes = shapes_of(text, "A[m]", ranks, {"M0": 3, "M1": 4})
     inputs = random_inputs(shapes)
     found = assert_same(shapes, inputs)
@@ -180,7 +180,9 @@ def test_recurrence_over_everything_earlier() -> None:
 
 
 def test_masked_points_are_absent_and_empty_reductions_have_a_value() -> None:
-    text = "X[i,j] = A[i,j] where j < i\nS[i] = sum(X[i,j]) over j\nG[i] = max(X[i,j]) over j\nL[i] = min(X[i,j]) over j"
+    text = (
+        "X[i,j] = A[i,j] where j < i\nS[i] = sum(X[i,j]) over j\nG[i] = max(X[i,j]) over j\nL[i] = min(X[i,j]) over j"
+    )
     shapes = shapes_of(text, "A[i,j]", IJK)
     found = assert_same(shapes, {"A": np.arange(12.0).reshape(3, 4)})
     assert found["S"].array.tolist() == [0, 4, 17]
@@ -298,7 +300,9 @@ def test_selections_leave_out_what_is_absent() -> None:
 def test_a_selection_takes_no_more_than_there_is() -> None:
     with pytest.raises(AccelsimError, match="T: argtopk takes 4 of the 3 points of s"):
         values_of("T[k] = argtopk(A[s]) over s", "A[s]", {"s": 3, "k": 4}, {"A": [1, 2, 3]})
-    with pytest.raises(AccelsimError, match="argtopk needs one coordinate on the left that is not on the right, got none"):
+    with pytest.raises(
+        AccelsimError, match="argtopk needs one coordinate on the left that is not on the right, got none"
+    ):
         values_of("T = argtopk(A[s]) over s", "A[s]", {"s": 3}, {"A": [1, 2, 3]})
 
 
@@ -307,13 +311,11 @@ def test_comparisons_are_one_or_zero() -> None:
 
 
 def test_else_gives_absent_points_a_value() -> None:
-    text = "X[i,j] = A[i,j] where j <= i else lowest\nY[i] = X[i,j] * B[j] where i > 0 else C[i]"
-    shapes = shapes_of(text, "A[i,j] B[j] C[i]", {"i": 2, "j": 2})
-    with pytest.raises(AccelsimError, match="infinity|does not fit"):
-        evaluate(shapes, {"A": np.ones((2, 2)), "B": np.full(2, 1e9), "C": np.ones(2)}, {"X": TYPES["fp64"], "Y": TYPES["fp16"]})
     text = "X[i,j] = A[i,j] where j <= i else 5\nY[i] = X[i,j] * B[j] where i > 0 else C[i]"
-    found = assert_same(shapes_of(text, "A[i,j] B[j] C[i]", {"i": 2, "j": 2}), {"A": np.ones((2, 2)), "B": np.ones(2), "C": np.ones(2)})
+    shapes = shapes_of(text, "A[i,j] B[j] C[i]", {"i": 2, "j": 2})
+    found = assert_same(shapes, {"A": np.ones((2, 2)), "B": np.ones(2), "C": np.full(2, 3.0)})
     assert found["X"].array.tolist() == [[1, 5], [1, 1]]
+    assert found["Y"].array.tolist() == [3, 2]
     assert found["Y"].present is None
 
 
@@ -335,8 +337,7 @@ def test_what_is_not_finite_is_an_error_that_names_line_and_coordinate(expr: str
 
 
 def test_infinity_may_be_written_but_no_nan_may_come_of_it() -> None:
-    found = values_of("X[i] = -inf where A[i] > 0" if False else "X[i] = max(-inf, A[i])", "A[i]", {"i": 2}, {"A": [0, 1]})
-    assert found.array.tolist() == [0, 1]
+    assert values_of("X[i] = max(-inf, A[i])", "A[i]", {"i": 2}, {"A": [0, 1]}).array.tolist() == [0, 1]
     assert values_of("X = -inf\nY[i] = exp(X - A[i])", "A[i]", {"i": 1}, {"A": [0]}).array.tolist() == [0]
     with pytest.raises(AccelsimError, match="Y: NaN at i=0"):
         values_of("X = -inf\nY[i] = X - X + A[i]", "A[i]", {"i": 1}, {"A": [0]})
@@ -345,10 +346,8 @@ def test_infinity_may_be_written_but_no_nan_may_come_of_it() -> None:
 def test_absent_points_are_not_computed() -> None:
     found = values_of("X[i] = 1 / A[i] where i > 0", "A[i]", {"i": 3}, {"A": [0, 1, 2]})
     assert found.array.tolist() == [0, 1, 0.5]
-    text = "X[p] = A[m] / B[m] where m > p"
-    found = values_of("X[p] = sum(A[m] / B[m]) over m where m > p", "A[m] B[m]", {"p": 2, "m": 3}, {"A": [1, 1, 1], "B": [0, 1, 2]})
-    assert text
-    assert found.array.tolist() == [1.5, 0.5]
+    text, given = "X[p] = sum(A[m] / B[m]) over m where m > p", {"A": [1, 1, 1], "B": [0, 1, 2]}
+    assert values_of(text, "A[m] B[m]", {"p": 2, "m": 3}, given).array.tolist() == [1.5, 0.5]
 
 
 def test_inputs_must_fit() -> None:
@@ -357,7 +356,7 @@ def test_inputs_must_fit() -> None:
         evaluate(shapes, {"A": np.ones(3)})
     with pytest.raises(AccelsimError, match='input "A" must be given'):
         evaluate(shapes, {})
-    with pytest.raises(AccelsimError, match='no input "AA"; did you mean "A"?'):
+    with pytest.raises(AccelsimError, match=r'no input "AA"; did you mean "A"\?'):
         evaluate(shapes, {"AA": np.ones(2)})
     with pytest.raises(AccelsimError, match=r"input A holds 300.0 at \[1\], which is no int8"):
         evaluate(shapes, {"A": np.array([1, 300])}, {"A": TYPES["int8"]})
@@ -394,7 +393,9 @@ def exact_nearest(value: float, precision: int, step: float) -> Fraction:
 
 
 @settings(max_examples=300)
-@given(st.floats(-1e6, 1e6), st.sampled_from(["fp32", "tf32", "bf16", "fp16", "fp8_e4m3", "fp8_e5m2"]), st.integers(0, 30))
+@given(
+    st.floats(-1e6, 1e6), st.sampled_from(["fp32", "tf32", "bf16", "fp16", "fp8_e4m3", "fp8_e5m2"]), st.integers(0, 30)
+)
 def test_rounding_is_exact(value: float, name: str, down: int) -> None:
     value, kind = math.ldexp(value, -down), TYPES[name]
     expected = exact_nearest(value, kind.precision, kind.step)
@@ -438,5 +439,5 @@ def test_integers_round_half_to_even() -> None:
 
 def test_overflow_of_a_floating_type_is_an_error() -> None:
     shapes = shapes_of("X[i] = A[i] * A[i]", "A[i]", {"i": 2})
-    with pytest.raises(AccelsimError, match="X: 90000.0 does not fit fp16 at i=1"):
+    with pytest.raises(AccelsimError, match=r"X: 90000.0 does not fit fp16 at i=1"):
         evaluate(shapes, {"A": np.array([1, 300])}, {"X": TYPES["fp16"]})
