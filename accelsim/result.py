@@ -155,7 +155,9 @@ class Result:
             "notes": list(self.notes),
             "params": dict(self.params),
             "provenance": dict(self.provenance),
-            "machine": None if self.machine is None else {
+            "machine": None
+            if self.machine is None
+            else {
                 "peak_flops_per_s": {k: _number(v) for k, v in self.machine.peak_flops_per_s.items()},
                 "bandwidth_bytes_per_s": {k: _number(v) for k, v in self.machine.bandwidth_bytes_per_s.items()},
             },

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from accelsim.arch import load_arch
+from accelsim.arch import Arch, load_arch
 from accelsim.errors import AccelsimError, Mark, nearest
-from accelsim.mapping import default_mapping, load_mapping
+from accelsim.mapping import load_mapping, mappings_for
 from accelsim.overrides import split_override
+from accelsim.workload.files import choose_file, open_document
 from accelsim.workload.load import parameter_names
 from accelsim.yamlfile import Node
 
@@ -65,19 +66,17 @@ def _places(arch: str, workload: str, mapping: str | None) -> Iterator[tuple[str
     """Every key of the architecture and of the mapping, as dotted paths."""
     loaded = load_arch(arch)
     yield from (("arch", path) for path in _paths(loaded.resolved))
-    if mapping is None:
-        function = workload.partition("-")[0]
-        from accelsim.workload.files import choose_file, open_document
-
-        document, _ = open_document(choose_file(workload).path)
-        function = document.mapping()["name"].text if "name" in document.mapping() else function
-        try:
-            plan = default_mapping(loaded, function).document
-        except AccelsimError:
-            return
-    else:
-        plan = load_mapping(mapping).document
+    plan = load_mapping(mapping).document if mapping is not None else _default_plan(loaded, workload)
+    if plan is None:
+        return
     yield from (("mapping", path) for path in _paths(plan))
+
+
+def _default_plan(arch: Arch, workload: str) -> Node | None:
+    """The document of the mapping that would be taken; None where nothing is shipped for the workload's function."""
+    document, _ = open_document(choose_file(workload).path)
+    found = mappings_for(arch, document.mapping()["name"].text)
+    return found[0].document if found else None
 
 
 def _paths(node: Node, prefix: str = "") -> Iterator[str]:

@@ -216,7 +216,10 @@ def _entry(name: str, component: Component) -> str:
 
 
 def _provenance(arch: Arch, workload: Workload, placements: tuple[Placement, ...]) -> dict[str, str]:
-    found = {"arch": f"{arch.name} sha256:{arch.sha256[:16]}", "workload": f"{workload.name} sha256:{workload.sha256[:16]}"}
+    found = {
+        "arch": f"{arch.name} sha256:{arch.sha256[:16]}",
+        "workload": f"{workload.name} sha256:{workload.sha256[:16]}",
+    }
     for placement in placements:
         mapping = placement.mapping
         found[f"mapping.{placement.step.name}"] = f"{mapping.name} sha256:{mapping.sha256[:16]}"

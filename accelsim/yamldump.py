@@ -37,8 +37,13 @@ def _yaml_node(node: Node) -> yaml.Node:
 
 
 def _plain(text: str) -> yaml.ScalarNode:
-    """A scalar without quotes, whatever another schema of YAML would take it for."""
-    return yaml.ScalarNode(_resolver.resolve(yaml.ScalarNode, text, (True, False)), text)
+    return yaml.ScalarNode(_tag(text), text)
+
+
+def _tag(text: str) -> str:
+    """What YAML 1.1 takes the text for: a scalar of that tag is written without quotes."""
+    tag: str = _resolver.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
+    return tag
 
 
 def _deep(node: Node) -> bool:

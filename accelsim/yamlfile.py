@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 
 import yaml
@@ -189,6 +190,12 @@ def load_text(text: str, source: str) -> Node:
         raise AccelsimError(f"{source}: is not UTF-8 text (character {error.start})") from None
     if size > MAX_BYTES:
         raise AccelsimError(f"{source}: is longer than {MAX_BYTES} bytes")
+    return _document(text, source)
+
+
+@lru_cache(maxsize=256)
+def _document(text: str, source: str) -> Node:
+    """The same text gives the same tree: nodes never change, and sweeps read the same few files again and again."""
     builder = _Builder(source, text)
     try:
         return builder.document(iter(yaml.parse(text, Loader=_Parser)))

@@ -130,7 +130,9 @@ def _component(name: str, node: Node) -> Component:
     entries = node.fields(*COMPONENT_KEYS)
     width = _positive(entries["width"], "B") if "width" in entries else None
     if entries["class"].string() not in CLASSES:
-        raise entries["class"].error(f'unknown class "{entries["class"].text}"{nearest(entries["class"].text, CLASSES)}')
+        raise entries["class"].error(
+            f'unknown class "{entries["class"].text}"{nearest(entries["class"].text, CLASSES)}'
+        )
     return Component(
         name=name,
         energy_pj={action: _energy(n, width) for action, n in entries["energy"].mapping().items()},

@@ -5,13 +5,9 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from accelsim.commands.reply import Reply
 from accelsim.errors import AccelsimError
-
-if TYPE_CHECKING:
-    from accelsim.explore import Row, Sweep
 
 HELP = "run a design-space sweep; resumes"
 MOST_SHOWN = 10
@@ -34,7 +30,7 @@ def run(arguments: argparse.Namespace) -> Reply:
     messages = Counter(row.message or row.status for row in rows if row.status != "done")
     if messages.total() == len(rows):
         raise AccelsimError(f"every point failed: {next(iter(messages))}")
-    lines, page = _reported(sweep, rows, out) if not arguments.no_report else ([], None)
+    lines, page = _reported(out) if not arguments.no_report else ([], None)
     document = {
         "schema": 1,
         "kind": "exploration",
@@ -50,11 +46,11 @@ def run(arguments: argparse.Namespace) -> Reply:
     return Reply("\n".join([done, *lines, *([page] if page else [])]), document, warnings=_warnings(messages))
 
 
-def _reported(sweep: Sweep, rows: list[Row], out: Path) -> tuple[list[str], str]:
+def _reported(out: Path) -> tuple[list[str], str]:
     """The headlines and the path of the page."""
     from accelsim.report import headlines, write_report
 
-    return headlines(rows, sweep), str(write_report(out))
+    return headlines(out), str(write_report(out))
 
 
 def _warnings(messages: Counter[str]) -> tuple[str, ...]:

@@ -6,16 +6,19 @@ import argparse
 from collections.abc import Callable
 
 from accelsim.commands.reply import Reply
+from accelsim.errors import AccelsimError, nearest
 
 HELP = "names of the shipped workloads, architectures, mappings and sweeps"
 Names = list[tuple[str, str]]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", nargs="?", choices=tuple(_finders()), metavar="|".join(_finders()), help="only these")
+    parser.add_argument("what", nargs="?", metavar="|".join(_finders()), help="only these")
 
 
 def run(arguments: argparse.Namespace) -> Reply:
+    if arguments.what is not None and arguments.what not in _finders():
+        raise AccelsimError(f'no list of "{arguments.what}"{nearest(arguments.what, _finders())}')
     wanted = [arguments.what] if arguments.what else list(_finders())
     found = {what: _finders()[what]() for what in wanted}
     text = "\n\n".join(_section(what, names, bool(arguments.what)) for what, names in found.items())

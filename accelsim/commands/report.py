@@ -15,10 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> Reply:
-    from accelsim.explore import read_run
     from accelsim.report import headlines, write_report
 
-    sweep, rows = read_run(arguments.folder)
-    lines = headlines(rows, sweep)
+    lines = headlines(arguments.folder)
     page = str(write_report(arguments.folder))
     return Reply("\n".join([*lines, page]), {"schema": 1, "kind": "report", "report": page, "headlines": lines})

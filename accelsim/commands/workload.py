@@ -6,7 +6,7 @@ from accelsim.einsum.parse import parse_cascade
 from accelsim.einsum.resolve import Declarations, resolve
 from accelsim.workload.build import steps
 from accelsim.workload.files import choose_file, main_forms, open_document, open_uses
-from accelsim.workload.function import Form, Function, is_layer, parameters, read_function, read_inline, table
+from accelsim.workload.function import Form, Function, is_layer, parameters, read_function, read_inline
 from accelsim.workload.load import load_workload
 from accelsim.yamlfile import Node
 

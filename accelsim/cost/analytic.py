@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from accelsim.arch import Arch
 from accelsim.cost.compute import Work, group_cycles, work_of
@@ -37,8 +38,9 @@ class StepCost:
         return sum((part.seconds for part in self.parts), Fraction(0))
 
 
+@lru_cache(maxsize=64)
 def step_cost(placement: Placement) -> StepCost:
-    """The cost of a placed step."""
+    """The cost of a placed step; memoised on the placement, which is compared by identity."""
     counter = Counter.of(placement)
     works = {e.name: work_of(placement, counter, e) for e in placement.einsums}
     traffic: Traffic = {}

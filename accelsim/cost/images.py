@@ -13,7 +13,7 @@ from itertools import product
 from math import prod
 
 from accelsim.einsum.ast import Access, Coordinate, Index, IndexExpr, IndexOp, Int, Lookup, MapCall, Predicate, Size
-from accelsim.einsum.cascade import Einsum
+from accelsim.einsum.cascade import Einsum, Split
 from accelsim.einsum.fold import DROP, KEEP, Fold
 from accelsim.einsum.points import count_points
 from accelsim.einsum.presence import presences
@@ -32,11 +32,13 @@ class Counter:
     placement: Placement
     values: dict[str, int]
     presences: dict[str, Predicate | None]
+    splits: tuple[Split, ...]
 
     @staticmethod
     def of(placement: Placement) -> Counter:
         shapes = placement.step.shapes
-        return Counter(placement, size_values(shapes), presences(shapes))
+        splits = tuple(dict.fromkeys(shapes.cascade.splits.values()))
+        return Counter(placement, size_values(shapes), presences(shapes), splits)
 
     def points(self, einsum: Einsum) -> int:
         """Points that exist."""
@@ -55,15 +57,10 @@ class Counter:
         """Distinct (iteration of `loops`, element of the access)."""
         kept = set(loops)
         folds = {c: self._digits(c, kept) for c in einsum.coordinates}
-        mixed: list[IndexExpr] = []
-        for index in access.indices:
-            names = coordinates(index.expr)
-            if len(names) == 1 and _one_to_one(index.expr) or _has_lookup(index) or self._is_split(index.expr):
-                folds.update(dict.fromkeys(names, KEEP))
-            elif names:
-                mixed.append(index.expr)
-        mixed = [expr for expr in mixed if any(folds[c] != KEEP for c in coordinates(expr))]
-        return self._with_mixed(einsum, folds, mixed, masked)
+        named, mixed = _roles(access, self.splits)
+        folds.update(dict.fromkeys(named, KEEP))
+        open_ones = [expr for expr in mixed if any(folds[c] != KEEP for c in coordinates(expr))]
+        return self._with_mixed(einsum, folds, open_ones, masked)
 
     def _digits(self, coordinate: str, kept: set[str]) -> Fold:
         parts = self.placement.digits[coordinate]
@@ -71,20 +68,6 @@ class Counter:
         while marks and marks[-1][1] is None:
             marks.pop()
         return Fold(tuple(marks)) if marks else DROP
-
-    def _is_split(self, expr: IndexExpr) -> bool:
-        """Whether an index is exactly `outer*step + inner` of a split: then it names the pair."""
-        splits = self.placement.step.shapes.cascade.splits
-        names = coordinates(expr)
-        if len(names) != 2 or any(n not in splits for n in names) or splits[names[0]] != splits[names[1]]:
-            return False
-        outer, inner = splits[names[0]].parts
-        step = splits[names[0]].step
-        wanted = (IndexOp("*", Coordinate(outer), step), IndexOp("*", step, Coordinate(outer)))
-        return isinstance(expr, IndexOp) and expr.op == "+" and (
-            (expr.left in wanted and expr.right == Coordinate(inner))
-            or (expr.right in wanted and expr.left == Coordinate(inner))
-        )
 
     def _with_mixed(self, einsum: Einsum, folds: dict[str, Fold], mixed: list[IndexExpr], masked: bool) -> int:
         total = 1
@@ -114,6 +97,30 @@ class Counter:
         shapes = self.placement.step.shapes
         predicate = self.presences[einsum.name] if masked else None
         return count_points(shapes.sizes, einsum.coordinates, predicate, self.values, shapes.cascade.maps, folds)
+
+
+@lru_cache(maxsize=4096)
+def _roles(access: Access, splits: tuple[Split, ...]) -> tuple[tuple[str, ...], tuple[IndexExpr, ...]]:
+    """Coordinates that an access's element tells apart, and indices that mix coordinates."""
+    named: list[str] = []
+    mixed: list[IndexExpr] = []
+    for index in access.indices:
+        names = coordinates(index.expr)
+        if (len(names) == 1 and _one_to_one(index.expr)) or _has_lookup(index) or _is_split(index.expr, splits):
+            named += names
+        elif names:
+            mixed.append(index.expr)
+    return tuple(named), tuple(mixed)
+
+
+def _is_split(expr: IndexExpr, splits: tuple[Split, ...]) -> bool:
+    """Whether an index is exactly `outer*step + inner` of a split: then it names the pair."""
+    for split in splits:
+        outer, inner = (Coordinate(part) for part in split.parts)
+        whole = (IndexOp("*", outer, split.step), IndexOp("*", split.step, outer))
+        if expr in (*(IndexOp("+", w, inner) for w in whole), *(IndexOp("+", inner, w) for w in whole)):
+            return True
+    return False
 
 
 def _one_to_one(expr: IndexExpr) -> bool:

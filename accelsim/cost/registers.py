@@ -34,9 +34,7 @@ def _partials(placement: Placement, counter: Counter, einsum: Einsum, points: in
     spread = placement.spread(einsum)
     lanes = [part for part, (dim, _) in spread.items() if dim == "lanes"]
     partial = points - counter.touched(einsum, einsum.target, lanes)
-    across = any(
-        placement.owner[part] in einsum.reduced and dim != "lanes" for part, (dim, _) in spread.items()
-    )
+    across = any(placement.owner[part] in einsum.reduced and dim != "lanes" for part, (dim, _) in spread.items())
     return partial, partial if across else 0
 
 

@@ -35,15 +35,18 @@ class Bounds:
         forms = [form for form in guards(where, space.values) if not is_looked_up(*(atom for atom, _ in form.terms))]
         self.simple = [form for form in forms if all(isinstance(atom, Coordinate) for atom, _ in form.terms)]
         self.forms = forms
+        self.absent = any(self._plain(form)[1] < 0 for form in self.simple)
         if where is not None:
             self.settle(where)
 
     def of(self, expr: IndexExpr) -> Range:
-        """Bounds of an index in which no tensor is looked up.
+        """Bounds of an index in which no tensor is looked up; the least is above the greatest where no point exists.
 
         Raises:
             AccelsimError: a divisor that may be zero or negative, a parameter without a value.
         """
+        if self.absent:
+            return 0, -1
         self.settle(expr)
         return self._guarded(linear(expr, self.space.values), self.forms)
 
@@ -95,8 +98,13 @@ class Bounds:
                 raise AccelsimError(f'parameter "{name}" has no value{nearest(name, self.space.values)}', self.mark)
         return self.known[atom]
 
+    def _operand(self, expr: IndexExpr) -> Range:
+        form = linear(expr, self.space.values)
+        low, high = self._guarded(form, self.simple)
+        return (low, high) if low <= high else self._plain(form)
+
     def _operated(self, expr: IndexOp) -> Range:
-        left, right = (self._guarded(linear(e, self.space.values), self.simple) for e in (expr.left, expr.right))
+        left, right = self._operand(expr.left), self._operand(expr.right)
         if expr.op == "*":
             products = [a * b for a in left for b in right]
             return min(products), max(products)

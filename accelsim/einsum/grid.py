@@ -122,10 +122,11 @@ class Grid:
         return tuple(self.ranges[name].size if name in kept else 1 for name in self.axes)
 
     def point(self, flags: Flags) -> str:
-        """The first point at which a flag is set, in words."""
-        at = np.argwhere(flags)[0]
-        pairs = zip(self.axes, at, flags.shape, strict=True)
-        return ", ".join(f"{name}={self.ranges[name][i]}" for name, i, size in pairs if size == self.ranges[name].size)
+        """The first point at which a flag is set, in words, without the coordinates over which it is reduced."""
+        shown = [name for name, size in zip(self.axes, flags.shape, strict=True) if size == self.ranges[name].size]
+        at = dict(zip(self.axes, np.argwhere(flags)[0], strict=True))
+        kept = [name for name in shown if self.ranges[name].size > 1 or name not in self.einsum.reduced]
+        return ", ".join(f"{name}={self.ranges[name][at[name]]}" for name in kept)
 
     def coordinate(self, name: str) -> Integers:
         return self.ranges[name].reshape(self.shape([name]))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from accelsim.einsum.affine import Affine
 from accelsim.einsum.ast import And, IndexExpr, IndexOp, Int, Predicate, Size, Test
+from accelsim.einsum.walk import walk
 
 ONE = Affine(1)
 MAX_GUARDS = 32
@@ -39,19 +40,26 @@ def _simple(expr: IndexExpr, values: Mapping[str, int]) -> Affine:
             return Affine(value)
         case Size(name) if name in values:
             return Affine(values[name])
-        case IndexOp(op, left, right):
-            return _product(expr, op, linear(left, values), linear(right, values))
+        case IndexOp("*", left, right):
+            return _product(expr, linear(left, values), linear(right, values))
+        case IndexOp():
+            return _quotient(expr, values)
     return Affine(0, ((expr, 1),))
 
 
-def _product(expr: IndexExpr, op: str, left: Affine, right: Affine) -> Affine:
-    if op == "*" and not left.terms:
+def _product(expr: IndexExpr, left: Affine, right: Affine) -> Affine:
+    if not left.terms:
         return right.scaled(left.constant)
-    if op == "*" and not right.terms:
-        return left.scaled(right.constant)
-    if op in ("//", "%") and not left.terms and not right.terms and right.constant:
-        whole, rest = divmod(left.constant, right.constant)
-        return Affine(whole if op == "//" else rest)
+    return Affine(0, ((expr, 1),)) if right.terms else left.scaled(right.constant)
+
+
+def _quotient(expr: IndexOp, values: Mapping[str, int]) -> Affine:
+    """The number that `//` or `%` gives for numbers; anything else stays as it is."""
+    if all(isinstance(item, Int | IndexOp) or (isinstance(item, Size) and item.name in values) for item in walk(expr)):
+        left, right = linear(expr.left, values), linear(expr.right, values)
+        if not left.terms and not right.terms and right.constant:
+            whole, rest = divmod(left.constant, right.constant)
+            return Affine(whole if expr.op == "//" else rest)
     return Affine(0, ((expr, 1),))
 
 

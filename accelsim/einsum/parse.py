@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 from accelsim.einsum.ast import (
@@ -49,6 +50,11 @@ def parse_cascade(node: Node) -> tuple[Statement, ...]:
         AccelsimError: not the language of SEMANTICS section 1, empty, too long or too deeply nested.
     """
     node.string()
+    return _statements(node)
+
+
+@lru_cache(maxsize=256)
+def _statements(node: Node) -> tuple[Statement, ...]:
     tree, place = _parse(node, "cascade")
     if not tree.children:
         raise node.expected("the lines of a cascade")
@@ -61,6 +67,11 @@ def parse_index(node: Node) -> IndexExpr:
         return Int(node.value)
     if node.value is None or isinstance(node.value, bool | tuple | dict) or not node.text.strip():
         raise node.expected("a size such as 64 or B*L")
+    return _index(node)
+
+
+@lru_cache(maxsize=1024)
+def _index(node: Node) -> IndexExpr:
     tree, place = _parse(node, "affine")
     return _Reader(place).index_expr(tree)
 

@@ -15,6 +15,7 @@ from operator import or_
 
 from accelsim.einsum.ast import Access, Int
 from accelsim.einsum.cascade import Cascade, Einsum, Shapes
+from accelsim.einsum.groups import Groups
 from accelsim.einsum.walk import coordinates, unique
 from accelsim.errors import AccelsimError, nearest
 
@@ -35,6 +36,12 @@ def explain_passes(cascade: Cascade, rank: str) -> tuple[str, ...]:
     if rank not in cascade.ranks:
         raise AccelsimError(f'no rank "{rank}"{nearest(rank, cascade.ranks)}')
     return _Graph(cascade).sweeps(rank).chain()
+
+
+def stages(cascade: Cascade, rank: str) -> dict[str, int]:
+    """Line to the pass over a rank in which it can run at the earliest, from 1."""
+    graph = _Graph(cascade)
+    return {line.name: stage for line, stage in zip(graph.lines, graph.sweeps(rank).stages(), strict=True)}
 
 
 def footprints(shapes: Shapes) -> dict[str, dict[str, int]]:
@@ -179,7 +186,7 @@ class _Sweeps:
     @cached_property
     def families(self) -> tuple[tuple[str, ...], ...]:
         """Tensors with fibers along the rank, joined where a line makes one out of another element by element."""
-        joined = _Union()
+        joined = Groups()
         for line, reads, written in zip(self.graph.lines, self.graph.reads, self.graph.writes, strict=True):
             for tensor in (tensor for tensor, ranks in reads.items() if self.whole(ranks)):
                 joined.join(tensor, line.tensor if self.whole(written) else tensor)
@@ -222,6 +229,13 @@ class _Sweeps:
             chain.insert(0, _bits_first(same or known))
         return tuple(self.graph.lines[at].name for at in chain)
 
+    def stages(self) -> list[int]:
+        """For each line one more than the longest chain of readers that it must wait for."""
+        levels = self.longest[1]
+        return [
+            1 + max((n for n, level in enumerate(levels, 1) if level & before), default=0) for before in self.before
+        ]
+
     def read_from(self, line: int, family: tuple[str, ...]) -> tuple[str, ...]:
         reads = self.graph.reads[line]
         return tuple(tensor for tensor in family if self.whole(reads.get(tensor, frozenset())))
@@ -248,26 +262,3 @@ def _bits(lines: int) -> Iterator[int]:
 
 def _bits_first(lines: int) -> int:
     return (lines & -lines).bit_length() - 1
-
-
-class _Union:
-    """Sets of names that grow together."""
-
-    def __init__(self) -> None:
-        self.above: dict[str, str] = {}
-
-    def find(self, name: str) -> str:
-        self.above.setdefault(name, name)
-        while self.above[name] != name:
-            self.above[name] = self.above[self.above[name]]
-            name = self.above[name]
-        return name
-
-    def join(self, one: str, other: str) -> None:
-        self.above[self.find(other)] = self.find(one)
-
-    def groups(self) -> tuple[tuple[str, ...], ...]:
-        found: dict[str, list[str]] = {}
-        for name in self.above:
-            found.setdefault(self.find(name), []).append(name)
-        return tuple(map(tuple, found.values()))

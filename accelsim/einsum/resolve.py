@@ -139,8 +139,10 @@ def _check_access(access: Access | Lookup, names: _Names) -> None:
         _check_indices(index.expr, names, index.mark)
     ranks = names.tensors[tensor]
     if found != len(ranks):
-        shown = f"[{','.join(ranks)}]" if ranks else "no index"
-        raise AccelsimError(f"{tensor} has {len(ranks)} ranks ({shown}), got {found} indices", access.mark)
+        shown = f"{tensor}[{','.join(ranks)}]" if ranks else f"{tensor}, a scalar"
+        raise AccelsimError(
+            f"{tensor} is {shown}; got {found or 'no'} {'index' if found == 1 else 'indices'}", access.mark
+        )
 
 
 def _check_indices(item: IndexExpr | Predicate, names: _Names, mark: Mark) -> None:

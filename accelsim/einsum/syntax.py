@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MAX_TEXT = 1 << 16
 MAX_BRACKETS = 64
 MAX_DEPTH = 200
+MAX_INDEX_DEPTH = 64
 MAX_NAME = 64
 MAX_DIGITS = 18
 STARTS = {"NAME", "INT", "NUMBER", "MINUS", "LPAR", "INF", "LOWEST", "NOT"}
@@ -55,7 +56,7 @@ class _Filter:
 
 
 def syntax_tree(text: str, start: str) -> Branch:
-    """The tree of a text, never deeper than MAX_DEPTH.
+    """The tree of a text, never deeper than MAX_DEPTH, in an index MAX_INDEX_DEPTH.
 
     Args:
         start: the rule of the grammar to begin with, `cascade` or `affine`.
@@ -66,7 +67,7 @@ def syntax_tree(text: str, start: str) -> Branch:
     if len(text) > MAX_TEXT:
         raise Refusal(f"the text has {len(text)} characters; at most {MAX_TEXT} are read", 1, 1)
     tree = _parsed(text, start)
-    _check_depth(tree)
+    _check_depth(tree, start)
     return tree
 
 
@@ -149,14 +150,16 @@ def _operand(terminals: set[str]) -> str:
     return "an index" if "INT" in terminals else "a name"
 
 
-def _check_depth(tree: Branch) -> None:
+def _check_depth(tree: Branch, start: str) -> None:
     """Refuse what a recursive walk could not follow; brackets and chains (`a+a+..`) both count."""
-    stack = [(tree, 1)]
+    stack = [(tree, 1, int(start == "affine"))]
     while stack:
-        branch, depth = stack.pop()
-        if depth > MAX_DEPTH:
-            raise Refusal(f"more than {MAX_DEPTH} operations nest in one line", branch.meta.line, branch.meta.column)
-        stack.extend((child, depth + 1) for child in branches(branch))
+        branch, depth, within = stack.pop()
+        if depth > MAX_DEPTH or within > MAX_INDEX_DEPTH:
+            limit, what = (MAX_DEPTH, "line") if depth > MAX_DEPTH else (MAX_INDEX_DEPTH, "index")
+            raise Refusal(f"more than {limit} operations nest in one {what}", branch.meta.line, branch.meta.column)
+        for child in branches(branch):
+            stack.append((child, depth + 1, within + 1 if within else int(child.data in ("index", "comparison"))))
 
 
 def branches(tree: Branch) -> list[Branch]:

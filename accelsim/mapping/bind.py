@@ -99,7 +99,9 @@ def place(mapping: Mapping, arch: Arch, step: Step) -> Placement:
             not in exactly one group or not bound, or kept tensors that fit in no way.
     """
     plan = read_plan(mapping.document, _case(mapping, step))
-    digits: dict[str, tuple[tuple[str, int], ...]] = {c: ((c, 1),) for e in step.shapes.cascade.einsums for c in e.coordinates}
+    digits: dict[str, tuple[tuple[str, int], ...]] = {
+        c: ((c, 1),) for e in step.shapes.cascade.einsums for c in e.coordinates
+    }
     fits: list[tuple[str, int, Tile]] = []
     for rank, parts in plan.splits.items():
         if rank in digits:

@@ -110,9 +110,7 @@ def check_capacity(placement: Placement) -> None:
 def _shortfall(level: str, group: Group, found: dict[str, Fraction], limit: Fraction) -> str:
     listed = ", ".join(f"{tensor} {_bytes(size)}" for tensor, size in found.items())
     total = sum(found.values(), Fraction(0))
-    return (
-        f"keep.{level}: tensors of group {group.name} need {_bytes(total)} bytes, the limit is {_bytes(limit)}: {listed}"
-    )
+    return f"keep.{level}: tensors of group {group.name} need {_bytes(total)} bytes, the limit is {_bytes(limit)}: {listed}"
 
 
 def _bytes(size: Fraction) -> str:

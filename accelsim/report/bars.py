@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Values = Mapping[tuple[Cell, ...], float]
+SHADE = "#f4f4f4"
+PAPER = {"facecolor": SHADE, "edgecolor": "none", "pad": 0.6}  # behind a number, so that lines do not cross it
+NAMES = {"mac": "MAC", "dram": "DRAM", "exp": "exponential", "div": "division", "max": "maximum", "add": "addition"}
 GROUP = 0.84  # of the distance between two groups is bars, the rest is gap
 
 
@@ -48,9 +51,9 @@ def draw_ratios(table: Table, study: Study, quantity: str, what: str) -> Figure:
     cluster(axes[-1], Bars(kinds, series, averages, paint), labels=True)
     axes[-1].set_xticks(range(len(kinds)), [kind.removesuffix(" mean") for kind in kinds])
     axes[-1].set_xlabel("mean over all points")
-    axes[-1].set_facecolor("#f6f6f6")
+    axes[-1].set_facecolor(SHADE)
     for ax in axes:
-        ax.axhline(1.0, color=GREY, linewidth=1.4, zorder=3)
+        ax.axhline(1.0, color=GREY, linewidth=1.4, zorder=2.5)
         grid_on(ax)
     top = max([1.0, *values.values()])
     axes[0].set_ylim(0, top * 1.14)
@@ -72,8 +75,8 @@ def cluster(axes: Axes, bars: Bars, labels: bool = False) -> None:
                 continue
             axes.bar(place + shift, value, width * 0.94, color=look.colour, hatch=look.hatch, edgecolor="white")
             if labels:
-                axes.annotate(digits(value), (place + shift, value), (0, 2), textcoords="offset points", rotation=90,
-                              ha="center", va="bottom", fontsize=7)  # fmt: skip
+                axes.annotate(digits(value), (place + shift, value), (0, 3), textcoords="offset points", rotation=90,
+                              ha="center", va="bottom", fontsize=7, bbox=PAPER)  # fmt: skip
     axes.set_xlim(-0.5, len(bars.groups) - 0.5)
 
 
@@ -105,18 +108,15 @@ def percent_axis(axes: Axes) -> None:
 def draw_ladder(table: Table, study: Study) -> Figure:
     """The ladder of the designs: bars are geometric means, marks the other two, the factors are steps between bars."""
     scopes, quantities = table.texts("scope"), table.texts("quantity")
-    paint = paints(study.archs, study.baseline)
     figure = new_figure(WIDTH, 0.4 + 2.4 * len(quantities))
-    axes = figure.subplots(len(quantities), len(scopes), sharex=True, sharey="row", squeeze=False)
+    axes = figure.subplots(len(quantities), len(scopes), sharey="row", squeeze=False)
     names = {"speedup": "speed-up", "energy": "energy"}
     for row, quantity in zip(axes, quantities, strict=True):
         for ax, scope in zip(row, scopes, strict=True):
-            _rungs(ax, table.where(scope=scope, quantity=quantity), study.archs, paint)
-            ax.set_xticks(range(len(study.archs)), [plain(study.label(a)) for a in study.archs])
-            ax.tick_params(labelbottom=True)
+            _rungs(ax, table.where(scope=scope, quantity=quantity), study)
             ax.set_xlabel(plain(study.scope(scope).label))
         row[0].set_ylabel(f"mean {names.get(quantity, quantity)}, relative to {study.label(study.baseline)}")
-        row[0].set_ylim(0, max([1.0, *(max(table.where(quantity=quantity).numbers(c)) for c in MEANS)]) * 1.16)
+        row[0].set_ylim(0, max([1.0, *(max(table.where(quantity=quantity).numbers(c)) for c in MEANS)]) * 1.06)
     _mean_legend(figure)
     return figure
 
@@ -124,22 +124,22 @@ def draw_ladder(table: Table, study: Study) -> Figure:
 MEANS = {"arithmetic": "^", "geometric": "", "equal_work": "o"}
 
 
-def _rungs(axes: Axes, table: Table, archs: Sequence[str], paint: Mapping[str, Paint]) -> None:
+def _rungs(axes: Axes, table: Table, study: Study) -> None:
+    """The bars of one panel; under each its name, the geometric mean and the step."""
+    paint = paints(study.archs, study.baseline)
     values = {column: table.lookup(column, "arch") for column in (*MEANS, "step")}
-    tops = {}
-    for place, arch in enumerate(archs):
-        height = values["geometric"].get((arch,))
-        if height is None:
-            axes.plot([place], [0.0], marker="x", color=INK, clip_on=False)
-            continue
-        axes.bar(place, height, 0.62, color=paint[arch].colour, hatch=paint[arch].hatch, edgecolor="white")
-        marks = [(values[c][arch,], mark) for c, mark in MEANS.items() if mark]
-        for value, mark in marks:
-            axes.plot([place], [value], marker=mark, color="white", markeredgecolor=INK, markersize=4.5)
-        tops[place] = max(height, *(value for value, _ in marks))
-        step = values["step"].get((arch,))
-        text = digits(height) + (f"\n(×{digits(step)})" if step else "")
-        axes.annotate(text, (place, tops[place]), (0, 4), textcoords="offset points", ha="center", fontsize=7)
+    texts = []
+    for place, arch in enumerate(study.archs):
+        height, step = (values[column].get((arch,)) for column in ("geometric", "step"))
+        texts.append(plain(study.label(arch)) + (f"\n{digits(height)}" if height else "\nfailed"))
+        texts[-1] += f" (×{digits(step)})" if step else ""
+        if height:
+            axes.bar(place, height, 0.62, color=paint[arch].colour, hatch=paint[arch].hatch, edgecolor="white")
+        for column, mark in MEANS.items():
+            if mark and height:
+                value = values[column][arch,]
+                axes.plot([place], [value], marker=mark, color="white", markeredgecolor=INK, markersize=4.5)
+    axes.set_xticks(range(len(texts)), texts, fontsize=7)
     axes.axhline(1.0, color=GREY, linewidth=1.2, zorder=0)
     grid_on(axes)
 
@@ -148,7 +148,7 @@ def _mean_legend(figure: Figure) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    bar = Patch(facecolor="#bbbbbb", label="geometric mean (bar, number; in brackets the step over the design before)")
+    bar = Patch(facecolor="#bbbbbb", label="geometric mean (bar and number; in brackets its step over the design before)")
     style = {"linestyle": "", "color": "white", "markeredgecolor": INK, "markersize": 4.5}
     marks = [Line2D([], [], marker=m, label=c.replace("_", "-") + " mean", **style) for c, m in MEANS.items() if m]  # type: ignore[arg-type]
     figure.legend(handles=[bar, *marks], loc="outside upper center", ncols=3)
@@ -171,7 +171,7 @@ def draw_energy_parts(table: Table, study: Study) -> Figure:
         percent_axis(ax)
     axes[0][0].set_ylabel(f"energy, relative to {study.label(study.baseline)}")
     axes[1][0].set_ylabel("share of the design's energy")
-    legend_above(figure, {group: paint[group] for group in groups})
+    legend_above(figure, {NAMES.get(group, group): paint[group] for group in groups})
     return figure
 
 

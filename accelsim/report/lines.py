@@ -1,41 +1,45 @@
-"""Drawing on logarithmic axes: latency over size, the roofline, Pareto fronts, traffic over capacity."""
+"""Drawing on logarithmic axes: latency over size, the roofline, Pareto fronts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import ceil, floor, log2, log10
 from typing import TYPE_CHECKING
 
-from accelsim.report.designs import UNITS, front
-from accelsim.report.numbers import iec, plain, si, size_text
+from accelsim.report.designs import UNITS, in_order
+from accelsim.report.numbers import iec, plain, quantity_text, si, size_text
 from accelsim.report.study import Study
-from accelsim.report.style import GREY, INK, MARKERS, WIDTH, Paint, grid_on, new_figure, paints
-from accelsim.report.tables import Table, table_of
+from accelsim.report.style import COLOURS, GREY, INK, MARKERS, WIDTH, Paint, grid_on, new_figure, paints
+from accelsim.report.tables import Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
+MOST_KEYS = 24
 
 
 def log2_axis(axes: Axes, which: str, unit: str, numbers: Sequence[float]) -> None:
-    """A logarithmic axis with ticks at powers of two, at most nine of them; `unit` "" means sizes, "B" capacities."""
-    from math import ceil, floor, log2
+    """A logarithmic axis with at most nine ticks at powers of two, of the SI unit next below the largest number.
 
-    low, high = floor(log2(min(numbers))), ceil(log2(max(numbers)))
-    step = max(1, ceil((high - low) / 8))
-    ticks = [2.0**p for p in range(low, high + step, step)]
-    text = {"": size_text, "B": iec}.get(unit, lambda value: si(value, unit))
-    axis = axes.xaxis if which == "x" else axes.yaxis
-    (axes.set_xscale if which == "x" else axes.set_yscale)("log", base=2)
-    axis.set_ticks(ticks, [text(tick) for tick in ticks])
-    axis.set_minor_locator(_no_ticks())
-
-
-def _no_ticks() -> object:
+    `unit` "" means sizes, "B" capacities.
+    """
     from matplotlib.ticker import NullLocator
 
-    return NullLocator()
+    base = 1000.0 ** floor(log10(max(numbers)) / 3) if unit not in ("", "B") else 1.0
+    low, high = floor(log2(min(numbers) / base)), ceil(log2(max(numbers) / base))
+    step = max(1, ceil((high - low) / 8))
+    ticks = [base * 2.0**p for p in range(low, high + step, step)]
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    (axes.set_xscale if which == "x" else axes.set_yscale)("log", base=2)
+    axis.set_ticks(ticks, [_tick(tick, unit) for tick in ticks])
+    axis.set_minor_locator(NullLocator())
+
+
+def _tick(value: float, unit: str) -> str:
+    if unit == "":
+        return size_text(value)
+    return iec(value) if unit == "B" else si(value, unit, trimmed=True)
 
 
 def draw_latency(table: Table, study: Study) -> Figure:
@@ -79,143 +83,141 @@ def _line_legend(figure: Figure, labels: Mapping[str, Paint]) -> None:
 
 def draw_roofline(table: Table, study: Study) -> Figure:
     """Performance against operational intensity with the ceilings of the units and the slopes of the memory."""
-    figure = new_figure(7.6, 4.6)
+    figure = new_figure(8.6, 4.2)
     axes = figure.subplots()
     points = table.where(kind="point")
     xs, ys = points.numbers("flop_per_byte"), points.numbers("per_s")
-    peaks = {str(name): v for (name,), v in table.where(kind="peak").lookup("per_s", "name").items()}
-    slopes = {str(name): v for (name,), v in table.where(kind="bandwidth").lookup("per_s", "name").items()}
+    peaks = _by_name(table.where(kind="peak"))
+    slopes = _by_name(table.where(kind="bandwidth"))
     top = max([*ys, *peaks.values()])
     ridges = [top / slope for slope in slopes.values()]
-    left, right = min([*xs, *ridges]) / 2, max([*xs, *ridges]) * 4
-    _ceilings(axes, peaks, slopes, (left, right))
+    left, right = min([*xs, *ridges]) / 8, max([*xs, *ridges]) * 4
+    low = min(ys) / 2
     _roof_points(axes, points, study)
+    log2_axis(axes, "x", "", [left, right])
+    log2_axis(axes, "y", "FLOP/s", [low, top])
+    _ceilings(axes, peaks, slopes, (left, right))
     axes.set_xlim(left, right)
-    log2_axis(axes, "x", "FLOP/B", [left, right])
-    axes.set_xticks(axes.get_xticks(), [f"{tick:g}" for tick in axes.get_xticks()])
-    log2_axis(axes, "y", "FLOP/s", [min(ys), top * 2])
-    axes.set_xlim(left, right)
+    axes.set_ylim(low, top * 2)
     axes.set_xlabel("operational intensity, FLOP per byte of the outermost level")
     axes.set_ylabel("performance, 2 x MAC per second")
     grid_on(axes)
-    figure.legend(loc="outside right upper", fontsize=7)
+    _roof_legend(figure, points, study)
     return figure
 
 
-def _ceilings(
-    axes: Axes, peaks: Mapping[str, float], slopes: Mapping[str, float], span: tuple[float, float]
-) -> None:
+def _by_name(table: Table) -> dict[str, float]:
+    return {str(name): value for (name,), value in table.lookup("per_s", "name").items()}
+
+
+def _ceilings(axes: Axes, peaks: Mapping[str, float], slopes: Mapping[str, float], span: tuple[float, float]) -> None:
     top = max(peaks.values(), default=None)
     for name, slope in slopes.items():
         end = top / slope if top else span[1]
-        axes.plot([span[0], end], [span[0] * slope, end * slope], color=INK, linewidth=1)
-        axes.annotate(f"{plain(name)} {si(slope, 'B/s')}", (span[0] * 1.2, span[0] * 1.2 * slope), (0, -9),
-                      textcoords="offset points", rotation=35, rotation_mode="anchor", fontsize=7)  # fmt: skip
+        axes.plot([span[0], end], [span[0] * slope, end * slope], color=INK, linewidth=1, zorder=1)
+        place = end / 6
+        axes.annotate(f"{plain(name)} {si(slope, 'B/s')}", (place, place * slope), (-5, 2), ha="right",
+                      textcoords="offset points", fontsize=7)  # fmt: skip
         if top:
             axes.plot([end], [top], marker="o", color=INK, markersize=3)
-            axes.annotate(f"ridge {end:.3g} FLOP/B", (end, top), (0, 4), textcoords="offset points", fontsize=7)
+            axes.annotate(f"ridge {end:.3g} FLOP/B", (end, top), (-4, 4), ha="right", textcoords="offset points",
+                          fontsize=7)  # fmt: skip
     for name, peak in peaks.items():
         start = min((peak / slope for slope in slopes.values()), default=span[0])
-        axes.plot([start, span[1]], [peak, peak], color=INK, linewidth=1, linestyle="-" if peak == top else ":")
+        axes.plot([start, span[1]], [peak, peak], color=INK, linewidth=1, linestyle="-" if peak == top else ":", zorder=1)
         axes.annotate(f"{plain(name)} {si(peak, 'FLOP/s')}", (span[1], peak), (-3, 3), ha="right",
                       textcoords="offset points", fontsize=7)  # fmt: skip
 
 
+def _roof_marks(points: Table) -> Mapping[str, str]:
+    return {name: MARKERS[i % len(MARKERS)] for i, name in enumerate(points.texts("workload"))}
+
+
 def _roof_points(axes: Axes, points: Table, study: Study) -> None:
     paint = paints(study.archs, study.baseline)
-    marks = {name: MARKERS[i % len(MARKERS)] for i, name in enumerate(points.texts("workload"))}
     for arch in points.texts("name"):
-        for workload, mark in marks.items():
+        for workload, mark in _roof_marks(points).items():
             some = points.where(name=arch, workload=workload)
-            axes.plot(some.numbers("flop_per_byte"), some.numbers("per_s"), linestyle="-", linewidth=0.4,
-                      color=paint[arch].colour, marker=mark, markersize=4.5,
-                      label=f"{plain(study.label(arch))}, {plain(study.label(workload))}")  # fmt: skip
+            axes.plot(some.numbers("flop_per_byte"), some.numbers("per_s"), linewidth=0.5, color=paint[arch].colour,
+                      marker=mark, markersize=4.5, alpha=0.85)  # fmt: skip
+
+
+def _roof_legend(figure: Figure, points: Table, study: Study) -> None:
+    """Colours name the designs, marks the workloads."""
+    from matplotlib.lines import Line2D
+
+    paint = paints(study.archs, study.baseline)
+    designs = [
+        Line2D([], [], color=paint[arch].colour, linewidth=4, label=plain(study.label(arch)))
+        for arch in points.texts("name")
+    ]
+    works = [
+        Line2D([], [], color=INK, linestyle="", marker=mark, markersize=4.5, label=plain(study.label(name)))
+        for name, mark in _roof_marks(points).items()
+    ]
+    figure.legend(handles=[*designs, *works], loc="outside right upper")
 
 
 def draw_pareto(table: Table, pair: tuple[str, str]) -> Figure:
-    """Designs on log-log axes, a panel per case: dominated ones grey, the front a step line with labelled points."""
+    """Designs on log-log axes, a panel per case: dominated ones grey, the front a step line; numbers and their key."""
     cases = table.texts("case")
     columns = min(3, len(cases))
     rows = -(-len(cases) // columns)
-    figure = new_figure(3.5 * columns + 0.4, 2.9 * rows + 0.2)
+    figure = new_figure(3.4 * columns + 2.8, max(2.9 * rows + 0.2, 3.2))
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for ax, case in zip(axes, cases, strict=False):
         _front(ax, table.where(case=case), pair)
         ax.text(0.98, 0.98, plain(case), transform=ax.transAxes, ha="right", va="top")
     for ax in axes[len(cases) :]:
         ax.set_visible(False)
+    _key(figure, table.where(on_front="yes"))
     return figure
 
 
+def _key(figure: Figure, best: Table) -> None:
+    """What the numbers mean, for as many designs as there is room for."""
+    from matplotlib.lines import Line2D
+
+    names = dict(sorted(zip(map(int, best.numbers("number")), best.texts_of("design"), strict=True)))
+    lines = [Line2D([], [], linestyle="", label=f"{number}  {plain(name)[:44]}") for number, name in names.items()]
+    rest = [Line2D([], [], linestyle="", label=f"and {len(lines) - MOST_KEYS} more: see the CSV")]
+    shown = lines if len(lines) <= MOST_KEYS else lines[:MOST_KEYS] + rest
+    figure.legend(handles=shown, loc="outside right upper", fontsize=7, handlelength=0, handletextpad=0)
+
+
 def _front(axes: Axes, table: Table, pair: tuple[str, str]) -> None:
-    names = [str(name) for name in table.values("design")]
-    points = list(zip(table.numbers(pair[0]), table.numbers(pair[1]), strict=True))
-    best = front(points)
-    rest = [point for i, point in enumerate(points) if i not in best]
-    axes.plot([x for x, _ in rest], [y for _, y in rest], linestyle="", marker="o", color=GREY, markersize=4)
-    axes.plot(*zip(*[points[i] for i in best], strict=True), color=BLUE, marker="o", markersize=4.5, linewidth=1.2,
-              drawstyle="steps-post")  # fmt: skip
-    for i in best:
-        axes.annotate(plain(names[i]), points[i], (4, 4), textcoords="offset points", fontsize=7)
-    for which, quantity in zip("xy", pair, strict=True):
-        numbers = [point["xy".index(which)] for point in points]
+    xs, ys = table.numbers(pair[0]), table.numbers(pair[1])
+    best = table.where(on_front="yes")
+    rest = table.where(on_front="no")
+    axes.plot(rest.numbers(pair[0]), rest.numbers(pair[1]), linestyle="", marker="o", color=GREY, markersize=4)
+    corners = in_order(list(zip(best.numbers(pair[0]), best.numbers(pair[1]), strict=True)))
+    axes.plot(*zip(*corners, strict=True), color=COLOURS[0], marker="o", markersize=4.5, drawstyle="steps-post")
+    for number, x, y in zip(*(best.numbers(name) for name in ("number", *pair)), strict=True):
+        axes.annotate(f"{number:g}", (x, y), (3, 3), textcoords="offset points", fontsize=7)
+    for which, quantity, numbers in zip("xy", pair, (xs, ys), strict=True):
         name, unit, scale = UNITS[quantity]
         _decades(axes, which, unit, scale, numbers)
         (axes.set_xlabel if which == "x" else axes.set_ylabel)(name)
-    axes.margins(0.16)
+    axes.margins(0.12)
 
 
 def _decades(axes: Axes, which: str, unit: str, scale: float, numbers: Sequence[float]) -> None:
-    """A log axis labelled in SI: at decades, or at 1, 2, 5 where the range is under two decades."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    """A log axis with ticks at decades, or at 1, 2, 5 where the range is under two decades, and finer under a half."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
     (axes.set_xscale if which == "x" else axes.set_yscale)("log")
     axis = axes.xaxis if which == "x" else axes.yaxis
-    wide = max(numbers) / min(numbers) > 100
-    axis.set_major_locator(LogLocator(10, subs=(1.0,) if wide else (1.0, 2.0, 5.0), numticks=6))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: si(value * scale, unit, 2)))
-    axis.set_minor_formatter(NullFormatter())
+    span = max(numbers) / min(numbers)
+    subs = (1.0,) if span > 100 else (1.0, 2.0, 5.0)
+    ticks = LogLocator(10, subs=subs, numticks=6) if span > 5 else FixedLocator(_even(min(numbers), max(numbers)))
+    axis.set_major_locator(ticks)
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: quantity_text(value * scale, unit)))
     axes.grid(visible=True)
 
 
-def ski_slope(
-    points: Sequence[tuple[float, float]],
-    floor_bytes: float,
-    footprints: Sequence[tuple[str, float]] = (),
-    capacity: float | None = None,
-) -> tuple[Table, Figure]:
-    """Off-chip traffic over buffer capacity as a step curve, with the compulsory traffic as its floor.
+def _even(low: float, high: float) -> list[float]:
+    """About four round numbers that reach a little beyond a short range."""
+    from matplotlib.ticker import MaxNLocator
 
-    Args:
-        points: (capacity, traffic) in bytes.
-        floor_bytes: bytes that any capacity must move.
-        footprints: labels and sizes in bytes that explain the steps.
-        capacity: of the configured buffer, in bytes.
-    """
-    ordered = sorted((float(c), float(t)) for c, t in points)
-    rows = [("point", "", c, t) for c, t in ordered] + [("floor", "compulsory", None, float(floor_bytes))]
-    rows += [("footprint", label, float(size), None) for label, size in footprints]
-    rows += [("capacity", "configured", float(capacity), None)] if capacity else []
-    table = table_of(("kind", "label", "capacity_bytes", "traffic_bytes"), rows)
-    figure = new_figure(7.0, 3.6)
-    axes = figure.subplots()
-    axes.plot(*zip(*ordered, strict=True), color=BLUE, marker="o", markersize=3, drawstyle="steps-post")
-    axes.axhline(floor_bytes, color=GREY, linewidth=1.4)
-    axes.annotate(f"compulsory {iec(float(floor_bytes))}", (0.0, floor_bytes), (4, -3), va="top", fontsize=7,
-                  xycoords=("axes fraction", "data"), textcoords="offset points")  # fmt: skip
-    for label, size in footprints:
-        _upright(axes, float(size), plain(f"{label} {iec(float(size))}"), GREEN, ":")
-    if capacity:
-        _upright(axes, float(capacity), f"configured {iec(float(capacity))}", ORANGE, "--")
-    log2_axis(axes, "x", "B", table.numbers("capacity_bytes"))
-    log2_axis(axes, "y", "B", [float(floor_bytes) / 1.5, *table.numbers("traffic_bytes")])
-    axes.set_xlabel("buffer capacity")
-    axes.set_ylabel("off-chip traffic")
-    grid_on(axes)
-    return table, figure
-
-
-def _upright(axes: Axes, place: float, text: str, colour: str, line: str) -> None:
-    axes.axvline(place, color=colour, linestyle=line, linewidth=1.1)
-    axes.annotate(text, (place, 1.0), (2, -2), xycoords=("data", "axes fraction"), textcoords="offset points",
-                  rotation=90, ha="left", va="top", fontsize=7, color=colour)  # fmt: skip
+    return [float(tick) for tick in MaxNLocator(4).tick_values(low * 0.97, high * 1.03) if tick > 0]

@@ -23,16 +23,28 @@ def digits(value: float, count: int = 3) -> str:
     return f"{value:.{decimals}f}"
 
 
-def si(value: float, unit: str, count: int = 3) -> str:
-    """A quantity with an SI prefix.
+def si(value: float, unit: str, trimmed: bool = False) -> str:
+    """A quantity with an SI prefix and three significant digits; `trimmed` leaves out zeros at the end.
 
     >>> si(0.0218, "s"), si(123.2e12, "FLOP/s"), si(0, "J")
     ('21.8 ms', '123 TFLOP/s', '0 J')
+    >>> si(8.0, "s"), si(8.0, "s", trimmed=True)
+    ('8.00 s', '8 s')
     """
     if value <= 0 or not math.isfinite(value):
         return f"{digits(value)} {unit}"
     power = min(18, max(-15, 3 * math.floor(math.log10(value) / 3 + 1e-9)))
-    return f"{digits(value / 10.0**power, count)} {SI[power]}{unit}"
+    scaled = value / 10.0**power
+    return f"{f'{scaled:.3g}' if trimmed else digits(scaled)} {SI[power]}{unit}"
+
+
+def quantity_text(value: float, unit: str) -> str:
+    """A number with its unit, prefixed where the unit takes prefixes.
+
+    >>> quantity_text(1208.0, "mm²"), quantity_text(0.5, "s")
+    ('1208 mm²', '500 ms')
+    """
+    return f"{digits(value)} {unit}" if unit in ("mm²", "cycles") else si(value, unit, trimmed=True)
 
 
 def iec(value: float) -> str:

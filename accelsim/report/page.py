@@ -8,7 +8,7 @@ from accelsim.report.basis import versions, warnings
 from accelsim.report.compare import headline_text
 from accelsim.report.designs import UNITS, design_table, objectives_of
 from accelsim.report.means import Means
-from accelsim.report.numbers import digits, si
+from accelsim.report.numbers import digits, quantity_text
 from accelsim.report.rows import Left, read_folder
 from accelsim.report.sections import Section, sections
 from accelsim.report.settings import BASE, Headline, Overlay
@@ -116,5 +116,5 @@ def _best_lines(study: Study) -> list[str]:
             if values:
                 (design,), value = min(values.items(), key=lambda item: item[1])
                 title, unit, scale = UNITS[name]
-                found.append(f"{case}: least {title} {si(value * scale, unit).strip()} with {design}")
+                found.append(f"{case}: least {title} {quantity_text(value * scale, unit)} with {design}")
     return found

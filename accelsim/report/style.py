@@ -89,8 +89,12 @@ def styled() -> Iterator[None]:
 
 
 def drawn(draw: Callable[[], Figure]) -> Figure:
+    """What `draw` makes, in the look, with its layout computed once and kept."""
     with styled():
-        return draw()
+        figure = draw()
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+        return figure
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 Cell = str | int | float | None
@@ -31,7 +31,11 @@ class Table:
 
     def texts(self, column: str) -> list[str]:
         """The different values of a column as texts, in order of appearance."""
-        return list(dict.fromkeys(str(value) for value in self.values(column)))
+        return list(dict.fromkeys(self.texts_of(column)))
+
+    def texts_of(self, column: str) -> list[str]:
+        """The values of a column as texts, one per row."""
+        return [str(value) for value in self.values(column)]
 
     def numbers(self, column: str) -> list[float]:
         """The numbers of a column that are there."""
@@ -52,7 +56,3 @@ class Table:
 def table_of(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Table:
     return Table(tuple(columns), tuple(tuple(row) for row in rows))
 
-
-def table_from(records: Sequence[Mapping[str, Cell]], columns: Sequence[str]) -> Table:
-    """A table from records, columns in the order given, None where a record lacks one."""
-    return table_of(columns, ([record.get(column) for column in columns] for record in records))

@@ -11,7 +11,7 @@ from accelsim.explore import Comparison
 from accelsim.result import Result, Transfer
 
 if TYPE_CHECKING:
-    from accelsim.whatif import Change
+    from accelsim.whatif import Change, SkiSlope
 
 SCALES = ((12, "T"), (9, "G"), (6, "M"), (3, "k"), (0, ""), (-3, "m"), (-6, "u"), (-9, "n"), (-12, "p"))
 BINARY = ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB"), (0, "B"))
@@ -56,6 +56,18 @@ def changes_text(changes: Sequence[Change]) -> str:
         for change in changes
     ]
     return aligned(("resource", "factor", "speed-up", "energy", "area", ""), lines)
+
+
+def slope_text(slope: SkiSlope) -> str:
+    """Off-chip bytes against the size of the buffer, one line for each size at which they fall."""
+    falls = [
+        point
+        for before, point in zip((None, *slope.points), slope.points, strict=False)
+        if before is None or point[1] < before[1]
+    ]
+    lines = [(binary(capacity), binary(moved), mapping) for capacity, moved, mapping in falls]
+    table = aligned((f"{slope.level} of at least", "off-chip bytes", "mapping"), lines)
+    return f"{table}\ncompulsory: {binary(slope.floor_bytes)}"
 
 
 def _headline(result: Result) -> str:
@@ -174,9 +186,10 @@ def scaled(value: Number, unit: str) -> str:
     >>> scaled(Fraction(1, 400), "s")
     '2.5 ms'
     """
-    exponent, prefix = next((s for s in SCALES if abs(value) >= Fraction(10) ** s[0]), SCALES[-1])
-    exponent, prefix = (exponent, prefix) if value else (0, "")
-    return f"{_digits(value / Fraction(10) ** exponent)} {prefix}{unit}"
+    exact = Fraction(value)
+    fitting = (scale for scale in SCALES if abs(exact) >= Fraction(10) ** scale[0])
+    exponent, prefix = next(fitting, SCALES[-1]) if exact else (0, "")
+    return f"{_digits(exact / Fraction(10) ** exponent)} {prefix}{unit}"
 
 
 def binary(value: Number) -> str:
@@ -185,8 +198,9 @@ def binary(value: Number) -> str:
     >>> binary(3 * 2**19)
     '1.5 MiB'
     """
-    exponent, unit = next((s for s in BINARY if abs(value) >= 2 ** s[0]), BINARY[-1])
-    return f"{_digits(Fraction(value) / 2**exponent)} {unit}"
+    exact = Fraction(value)
+    exponent, unit = next((scale for scale in BINARY if abs(exact) >= 2 ** scale[0]), BINARY[-1])
+    return f"{_digits(exact / 2**exponent)} {unit}"
 
 
 def energy(value: Number | None) -> str:
@@ -198,7 +212,7 @@ def energy(value: Number | None) -> str:
     return "-" if value is None else scaled(Fraction(value) / 10**12, "J")
 
 
-def _digits(value: Number) -> str:
+def _digits(value: Fraction) -> str:
     number = float(value)
     return f"{number:.4g}" if abs(number) < 10_000 else f"{number:,.0f}"
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 COLUMNS = ("resource", "factor", "speedup", "energy_ratio")
 TITLES = {"speedup": "speed-up", "energy_ratio": "energy, relative to the design"}
+FINE = (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4, 1.6)
+COARSE = tuple(2.0**p for p in range(-10, 11))
 HEIGHT = 0.38  # of a bar, where resources stand one apart
 
 
@@ -70,10 +72,10 @@ def _bars(axes: Axes, places: Sequence[float], values: Sequence[float | None], i
 def _log2_around_one(axes: Axes, numbers: Sequence[float]) -> None:
     from matplotlib.ticker import FixedLocator, NullLocator
 
-    reach = max(1.25, *(max(n, 1 / n) for n in numbers if n > 0)) ** 1.35
+    reach = max(1.15, *(max(n, 1 / n) for n in numbers if n > 0)) ** 1.35
     axes.set_xscale("log", base=2)
     axes.set_xlim(1 / reach, reach)
-    ticks = [t for t in (0.125, 0.25, 0.5, 0.71, 1.0, 1.41, 2.0, 4.0, 8.0) if 1 / reach <= t <= reach]
+    ticks = [t for t in (FINE if reach < 2 else COARSE) if 1 / reach <= t <= reach]
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])

@@ -66,18 +66,16 @@ def energy_parts(study: Study, scope: Scope) -> Table:
 def component_groups(study: Study) -> Mapping[str, str]:
     """Component to the group it is drawn in, from MAC over the other operators and registers out to the last level.
 
-    `<unit>.<operator>` belongs to the operator, whatever the unit; a name without a dot is a level of its own. With
-    more than eight groups, the operators that cost least are drawn as one.
+    `<unit>.<operator>` belongs to the operator, whatever the unit; a name without a dot is a level of its own, the
+    outermost first. With more than eight groups, the operators that cost least are drawn as one.
     """
     runs = list(study.runs.values())
     names = dict.fromkeys(name for run in runs for name in run.energy_by)
-    levels = list(dict.fromkeys(level for run in runs for level in run.bytes))
-    kinds = {name: name.rpartition(".")[2] if "." in name else name for name in names}
-    operators = [k for k in dict.fromkeys(kinds[n] for n in names if "." in n) if k not in (MAC, REGISTERS)]
+    levels = [name for name in names if "." not in name]
+    kinds = {name: name.rpartition(".")[2] for name in names}
+    operators = [kind for kind in dict.fromkeys(kinds.values()) if kind not in (MAC, REGISTERS, *levels)]
     kept = _costliest(operators, kinds, runs, MOST_GROUPS - 2 - len(levels))
-    outer = [name for name in names if "." not in name]
-    outer.sort(key=lambda name: -levels.index(name) if name in levels else 1)
-    order = [MAC, *kept, OTHER, REGISTERS, *outer]
+    order = [MAC, *kept, OTHER, REGISTERS, *reversed(levels)]
     drawn = {name: kind if kind in order else OTHER for name, kind in kinds.items()}
     return dict(sorted(drawn.items(), key=lambda item: order.index(item[1])))
 
@@ -131,15 +129,27 @@ def _small(
 def roofline(study: Study, scope: Scope) -> Table:
     """Points (2 x MACs per byte of the outermost level, and per second) and the machines' ceilings, if they are known.
 
-    Rows of kind `peak` name a unit and its flop/s; rows of kind `bandwidth` a level and its bytes/s in `per_s`.
+    Rows of kind `peak` name a unit and its flop/s, rows of kind `bandwidth` a level and its bytes/s, both in `per_s`.
+    A unit whose peak is under half of what the slowest point reaches limits no point and is left out.
     """
-    points, ceilings = [], dict[tuple[Cell, ...], None]()
-    for (arch, workload, size), run in study.runs.items():
-        level = next((name for name in run.bandwidth if run.bytes.get(name)), None)
-        if level and run.macs and arch in study.archs and workload in scope.workloads:
-            points.append(
-                ("point", arch, workload, size, 2 * run.macs / run.bytes[level], 2 * run.macs / run.seconds)
-            )
-            ceilings[("bandwidth", level, None, None, None, run.bandwidth[level])] = None
-            ceilings.update({("peak", unit, None, None, None, peak): None for unit, peak in run.peak_flops.items()})
+    found = list(_on_roof(study, scope))
+    points = [
+        ("point", arch, workload, size, 2 * run.macs / run.bytes[level], 2 * run.macs / run.seconds)
+        for arch, workload, size, run, level in found
+    ]
+    slowest = min((point[-1] for point in points), default=0.0)
+    slopes = {("bandwidth", level, run.bandwidth[level]): None for *_, run, level in found}
+    peaks = {("peak", *peak): None for *_, run, _ in found for peak in run.peak_flops.items() if peak[1] > slowest / 2}
+    ceilings = [(kind, name, None, None, None, value) for kind, name, value in (*slopes, *peaks)]
     return table_of(("kind", "name", "workload", "size", "flop_per_byte", "per_s"), [*points, *ceilings])
+
+
+def _on_roof(study: Study, scope: Scope) -> Iterator[tuple[str, str, int, Run, str]]:
+    """The runs that a roofline can show, each with its outermost level of known bandwidth."""
+    for arch in study.archs:
+        for workload in scope.workloads:
+            for size in study.sizes:
+                run = study.run(arch, workload, size)
+                level = next((name for name in run.bandwidth if run.bytes.get(name)), None) if run else None
+                if run and level and run.macs:
+                    yield arch, workload, size, run, level

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from accelsim.einsum.cascade import Cascade, Shapes
 from accelsim.einsum.types import DataType, data_type
-from accelsim.errors import AccelsimError, nearest
+from accelsim.errors import AccelsimError, Mark, nearest
 from accelsim.overrides import given_by_set
 from accelsim.workload.function import Form, Function, is_layer, read_function, read_inline, table
 from accelsim.workload.model import Step, Workload
@@ -111,15 +112,42 @@ def _values(call: _Call, outer: Mapping[str, int]) -> dict[str, int]:
     return inline | bind_parameters(call.function.params, inline | same | said, path)
 
 
+@dataclass(frozen=True)
+class _Signature:
+    """All that a cascade is made from, free of sizes."""
+
+    einsums: tuple[Node, ...]
+    inputs: tuple[tuple[str, tuple[str, ...]], ...]
+    outputs: tuple[tuple[str, tuple[str, ...]], ...]
+    ranks: tuple[tuple[str, Node], ...]
+    params: frozenset[str]
+    maps: tuple[tuple[str, tuple[int, ...]], ...]
+    mark: Mark
+
+
 def _cascade(function: Function, form: Form, params: frozenset[str]) -> Cascade:
+    ranks = {**function.ranks, **form.ranks}
+    inputs, outputs = tuple(function.inputs.items()), tuple(function.outputs.items())
+    maps = tuple((name, tuple(values)) for name, values in function.maps.items())
+    return _resolved(_Signature(form.einsums, inputs, outputs, tuple(ranks.items()), params, maps, function.mark))
+
+
+@lru_cache(maxsize=256)
+def _resolved(signature: _Signature) -> Cascade:
+    """Memoised: a sweep over sizes builds the same cascade again and again."""
     from accelsim.einsum.parse import parse_cascade
     from accelsim.einsum.resolve import Declarations, resolve
 
-    statements = tuple(statement for text in form.einsums for statement in parse_cascade(text))
-    ranks = {**function.ranks, **form.ranks}
-    return resolve(
-        statements, Declarations(function.inputs, function.outputs, ranks, params, function.maps, function.mark)
+    statements = tuple(statement for text in signature.einsums for statement in parse_cascade(text))
+    declarations = Declarations(
+        inputs=dict(signature.inputs),
+        outputs=dict(signature.outputs),
+        ranks=dict(signature.ranks),
+        params=signature.params,
+        maps=dict(signature.maps),
+        mark=signature.mark,
     )
+    return resolve(statements, declarations)
 
 
 def _shapes(function: Function, form: Form, values: Mapping[str, int]) -> Shapes:

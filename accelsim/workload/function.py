@@ -107,7 +107,7 @@ def _function(document: Node, signature: Mapping[str, Node], name: str) -> Funct
         inputs=_tensors(signature["inputs"]),
         outputs=_tensors(signature["outputs"]),
         params=parameters(fields),
-        ranks=table(fields, "ranks"),
+        ranks=_ranks(fields),
         types=table(fields, "types"),
         maps={key: tuple(item.integer() for item in node.sequence()) for key, node in table(fields, "maps").items()},
         forms=_forms(document),
@@ -133,8 +133,18 @@ def _forms(document: Node) -> dict[str, Form]:
 
 def _form(name: str, node: Node) -> Form:
     fields = node.fields(("einsums",), ("params", "ranks", "types"))
-    return Form(name, _texts(fields["einsums"]), parameters(fields), table(fields, "ranks"), table(fields, "types"))
+    return Form(name, _texts(fields["einsums"]), parameters(fields), _ranks(fields), table(fields, "types"))
+
+
+def _ranks(fields: Mapping[str, Node]) -> dict[str, Node]:
+    found = table(fields, "ranks")
+    for node in found.values():
+        node.string()
+    return found
 
 
 def _texts(node: Node) -> tuple[Node, ...]:
-    return node.value if isinstance(node.value, tuple) else (node,)
+    texts = node.value if isinstance(node.value, tuple) else (node,)
+    for text in texts:
+        text.string()
+    return texts

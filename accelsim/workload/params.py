@@ -22,6 +22,8 @@ def bind_parameters(params: Mapping[str, Node], outer: Mapping[str, int], path: 
         AccelsimError: a parameter without a value, an unknown name, expressions that depend on each other.
     """
     expressions = {name: _expression(f"{path}{name}", node) for name, node in params.items() if name not in outer}
+    for name, expression in expressions.items():
+        _check_names(params[name], expression, [*params, *outer])
     values = dict(outer)
     for name in _ordered(expressions, params):
         values[name] = _value(params[name], expressions[name], values)
@@ -30,15 +32,20 @@ def bind_parameters(params: Mapping[str, Node], outer: Mapping[str, int], path: 
 
 def evaluate_parameter(node: Node, values: Mapping[str, int]) -> int:
     """The value of one expression, such as `B*L` given to a step."""
-    return _value(node, _expression(f"workload.{node.path}", node), values)
+    expression = _expression(f"workload.{node.path}", node)
+    _check_names(node, expression, list(values))
+    return _value(node, expression, values)
+
+
+def _check_names(node: Node, expression: IndexExpr, known: list[str]) -> None:
+    for name in _names(expression):
+        if name not in known:
+            raise AccelsimError(f'{node.path}: no parameter "{name}"{nearest(name, known)}', node.mark)
 
 
 def _value(node: Node, expression: IndexExpr, values: Mapping[str, int]) -> int:
     from accelsim.einsum.sizes import integer_value
 
-    for name in _names(expression):
-        if name not in values:
-            raise AccelsimError(f'{node.path}: no parameter "{name}"{nearest(name, values)}', node.mark)
     try:
         return integer_value(expression, values)
     except AccelsimError as error:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from accelsim.errors import AccelsimError
 from accelsim.schema import VERSION
+from accelsim.workload.function import PARAMETER
 from accelsim.yamlfile import Node
 
 TOP = ("einsum", "mapping", "format", "architecture", "bindings")
@@ -34,7 +35,7 @@ def from_teaal(document: Node, name: str) -> Node:
     section = document.mapping()["einsum"]
     _only(section, ("declaration", "expressions"), "einsum.")
     fields = section.fields(("declaration", "expressions"))
-    declared = {tensor: ranks.names() for tensor, ranks in fields["declaration"].mapping().items()}
+    declared = {tensor: _ranks(ranks) for tensor, ranks in fields["declaration"].mapping().items()}
     expressions = fields["expressions"].sequence()
     inputs, outputs = _directions(expressions, declared)
     ranks = dict.fromkeys(rank for names in declared.values() for rank in names)
@@ -54,6 +55,13 @@ def from_teaal(document: Node, name: str) -> Node:
         "einsums": fields["expressions"],
     }
     return replace(document, value={key: node.at_path(key) for key, node in entries.items()})
+
+
+def _ranks(node: Node) -> tuple[str, ...]:
+    for item in node.sequence():
+        if not PARAMETER.fullmatch(item.name()):
+            raise item.expected("a rank in upper case")
+    return node.names()
 
 
 def _only(node: Node, known: tuple[str, ...], path: str) -> None:

@@ -24,15 +24,14 @@ COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     ">=": lambda a, b: a >= b,
     ">": lambda a, b: a > b,
 }
-EMPTY = {"sum": 0.0, "prod": 1.0, "max": LOWEST, "min": -LOWEST}
 
 
 class NotFiniteError(Exception):
     """A result that is no finite number."""
 
 
-def interpret(shapes: Shapes, inputs: Mapping[str, NDArray[Any]]) -> dict[str, Elements]:
-    """Every tensor as its elements that exist."""
+def interpret(shapes: Shapes, inputs: Mapping[str, NDArray[Any]], lowest: float = LOWEST) -> dict[str, Elements]:
+    """Every tensor as its elements that exist; an empty maximum is `lowest`."""
     found: dict[str, Elements] = {
         name: {index: float(array[index]) for index in np.ndindex(array.shape)} for name, array in inputs.items()
     }
@@ -41,13 +40,13 @@ def interpret(shapes: Shapes, inputs: Mapping[str, NDArray[Any]]) -> dict[str, E
     for component, along in zip(cascade.components, cascade.iterative, strict=True):
         for step in range(shapes.sizes[along]) if along else [0]:
             for line in component:
-                _Line(shapes, cascade.einsums[line], found).run({along: step} if along else {})
+                _Line(shapes, cascade.einsums[line], found, lowest).run({along: step} if along else {})
     return found
 
 
 class _Line:
-    def __init__(self, shapes: Shapes, einsum: Einsum, found: dict[str, Elements]) -> None:
-        self.shapes, self.einsum, self.found = shapes, einsum, found
+    def __init__(self, shapes: Shapes, einsum: Einsum, found: dict[str, Elements], lowest: float) -> None:
+        self.shapes, self.einsum, self.found, self.lowest = shapes, einsum, found, lowest
 
     def run(self, fixed: Point) -> None:
         held = self.found[self.einsum.tensor]
@@ -93,10 +92,9 @@ class _Line:
                 rank = point[extra[0]] if selection != "argmax" else 0
                 return float(order[rank]) if rank < len(order) else None
             case reduction if not values:
-                return EMPTY[reduction]
+                return {"sum": 0.0, "prod": 1.0, "max": self.lowest, "min": -self.lowest}[reduction]
             case reduction:
-                operator = {"sum": math.fsum, "prod": math.prod, "max": max, "min": min}[reduction]
-                return float(operator(values.values()))
+                return reduce_all(reduction, list(values.values()))
 
     def conditions(self, point: Point) -> Iterator[tuple[set[str], bool]]:
         yield from self.split_ends(point)
@@ -163,7 +161,7 @@ class _Line:
             case ast.Number(value):
                 return value
             case ast.Lowest():
-                return LOWEST
+                return self.lowest
             case ast.Access():
                 return self.read(expr, point)
             case ast.Negate(inner):
@@ -175,6 +173,11 @@ class _Line:
                 return function_of(function, values)
             case ast.BinaryOp(op, first, second):
                 return arithmetic(op, self.value(first, point), self.value(second, point))
+
+
+def reduce_all(reduction: str, values: list[float]) -> float:
+    operators: dict[str, Callable[[list[float]], float]] = {"sum": math.fsum, "prod": math.prod, "max": max, "min": min}
+    return operators[reduction](values)
 
 
 def integer(op: str, left: int, right: int) -> int:

@@ -40,7 +40,6 @@ from accelsim.einsum.resolve import Declarations, resolve
 from accelsim.errors import Mark
 from accelsim.yamlfile import Node, load_text
 
-Test.__test__ = False  # type: ignore[attr-defined]  # pytest must not collect it
 NOWHERE = Mark("", 0, 0)
 PARAMS = frozenset(("B", "H", "R", "E", "F", "M", "P", "M0", "W", "SINK", "G", "PG", "BS", "S", "KK", "N"))
 RANKS = {"b": "B", "h": "H", "e": "E", "f": "F", "m": "M", "p": "P", "i": "N", "j": "like i"}

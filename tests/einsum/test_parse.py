@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from accelsim.einsum.ast import RESERVED, Access, Expr, IndexExpr, IndexOp, Int, Lookup, MapCall, Predicate, Statement
 from accelsim.einsum.parse import parse_cascade, parse_index
-from accelsim.einsum.syntax import MAX_BRACKETS, MAX_DEPTH, MAX_TEXT
+from accelsim.einsum.syntax import MAX_BRACKETS, MAX_DEPTH, MAX_INDEX_DEPTH, MAX_TEXT
 from accelsim.einsum.text import render_einsum, render_expr, render_index, render_predicate
 from accelsim.einsum.walk import walk
 from accelsim.errors import AccelsimError
@@ -110,7 +110,9 @@ def test_a_unary_minus_in_an_index_is_zero_minus() -> None:
 
 
 def test_an_open_bracket_continues_a_line_and_comments_and_blanks_may_stand_anywhere() -> None:
-    text = "\n\n# one\nZ[a,   # first\n   b\n] = sum(\n  A[a,b,c]  # last\n) over c  # end\n\n  # two\nY = Z[\na,b]\n# three"
+    text = (
+        "\n\n# one\nZ[a,   # first\n   b\n] = sum(\n  A[a,b,c]  # last\n) over c  # end\n\n # two\nY=Z[\na,b]\n# three"
+    )
     assert unmarked(parsed(text)) == unmarked(parsed("Z[a,b] = sum(A[a,b,c]) over c\nY = Z[a,b]"))
 
 
@@ -254,10 +256,18 @@ def test_deep_brackets_are_refused_before_they_are_followed(opened: str, closed:
 
 
 @pytest.mark.parametrize(
-    "text", ["A" + "+A" * 5000, "-" * 5000 + "A", "B[a" + "//a" * 5000 + "]", "A where " + "not " * 5000 + "a < b"]
+    "text",
+    ["A" + "+A" * 5000, "-" * 5000 + "A", "(A<" * 60 + "-A" * 200 + ")" * 60, "A where " + "not " * 5000 + "a < b"],
 )
 def test_long_chains_are_refused(text: str) -> None:
     assert refused(block(f"Z = {text}")).endswith(f"more than {MAX_DEPTH} operations nest in one line")
+
+
+@pytest.mark.parametrize(
+    "text", ["A[i" + "+i" * 70 + "]", "A[i] where i" + "*2" * 70 + " < 3", "B[" + "TI[" * 40 + "i" + "]" * 41]
+)
+def test_an_index_nests_less_deep_than_a_line(text: str) -> None:
+    assert refused(block(f"Z = {text}")).endswith(f"more than {MAX_INDEX_DEPTH} operations nest in one index")
 
 
 def test_many_lines_and_long_conditions_are_read() -> None:
@@ -296,5 +306,6 @@ def test_any_text_is_read_or_refused_in_one_line(words: list[str]) -> None:
 
 
 def test_the_parser_is_loaded_when_it_is_needed() -> None:
-    program = "import sys, accelsim.einsum.resolve, accelsim.einsum.sizes; sys.exit(bool({'lark', 'numpy'} & set(sys.modules)))"
+    modules = "accelsim.einsum.resolve, accelsim.einsum.sizes"
+    program = f"import sys, {modules}; sys.exit(bool({{'lark', 'numpy'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -16,7 +16,7 @@ SWEEP = """\
 schema: accelsim/sweep/1
 name: made-up-study
 description: Five made-up designs on three made-up workloads, for looking at the figures.
-axes: {arch: [plain, fused, onepass, wide, woven], workload: [small, medium, large], set: {L: [1024, 4096, 16384, 65536]}}
+axes: {arch: [plain, fused, onepass, wide, woven], workload: [small, medium, large], L: [1024, 4096, 16384, 65536]}
 report:
   baseline: plain
   archs: [plain, fused, onepass, wide, woven]
@@ -101,12 +101,12 @@ def row(arch: str, workload: str, length: int) -> Json:
     """A row of a point that went well."""
     point = {"arch": arch, "workload": workload, "depth": "analytic", "set": {"L": length}}
     key = f"{arch}/{workload}/{length}"
-    return {"key": key, "status": "ok", "point": point, "result": result(arch, workload, length), "message": "",
-            "seconds": 0.001}  # fmt: skip
+    return {"key": key, "status": "done", "point": point, "result": result(arch, workload, length), "message": None,
+            "seconds": 0.1}  # fmt: skip
 
 
 def failed(arch: str, workload: str, length: int, message: str) -> Json:
-    return {**row(arch, workload, length), "status": "failed", "result": None, "message": message}
+    return {**row(arch, workload, length), "status": "error", "result": None, "message": message}
 
 
 def study_rows(
@@ -128,8 +128,17 @@ def design_rows(sides: Iterable[int] = (16, 32, 64, 128, 256, 512)) -> list[Json
             document["area_um2"] = {"pe2d": 18_000.0 * side**2, "buffer": 5e5 * buffer}
             point = {"arch": "woven", "workload": "small", "depth": "analytic",
                      "set": {"arch.units.pe2d.rows": side, "arch.levels.buffer.capacity": f"{buffer} MiB", "L": 4096}}  # fmt: skip
-            rows.append({"key": f"{side}/{buffer}", "status": "ok", "point": point, "result": document, "message": ""})
+            rows.append({"key": f"{side}/{buffer}", "status": "done", "point": point, "result": document,
+                         "message": None, "seconds": 0.1})  # fmt: skip
     return rows
+
+
+DESIGNS = """\
+schema: accelsim/sweep/1
+name: array-size
+axes: {arch: [woven], workload: [small], L: [4096], arch.units.pe2d.rows: [16, 32]}
+objectives: [seconds, energy_pj]
+"""
 
 
 def write_folder(folder: Path, rows: Iterable[Json], sweep: str = SWEEP) -> Path:
