@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil
 
+from accelsim.yamlfile import Node
+
 SCHEMA = 1
 
 
@@ -71,6 +73,7 @@ class Result:
         parts: groups in order, their times adding up to `seconds`.
         scope: what the energy covers, in words.
         notes: what a reader must know (assumptions, overlays, warnings).
+        resolved: the documents it was made from, `arch`, `workload` and `mapping.STEP`, every override in its place.
     """
 
     workload: str
@@ -96,6 +99,7 @@ class Result:
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
     machine: Machine | None = None
+    resolved: Mapping[str, Node] = field(default_factory=dict)
 
     @property
     def cycles(self) -> int | None:

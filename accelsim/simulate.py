@@ -131,6 +131,7 @@ def _result(
         notes=arch.notes,
         provenance=_provenance(arch, workload, placements),
         machine=_machine(arch),
+        resolved=_resolved(arch, workload, placements),
     )
 
 
@@ -224,6 +225,11 @@ def _provenance(arch: Arch, workload: Workload, placements: tuple[Placement, ...
         mapping = placement.mapping
         found[f"mapping.{placement.step.name}"] = f"{mapping.name} sha256:{mapping.sha256[:16]}"
     return found
+
+
+def _resolved(arch: Arch, workload: Workload, placements: tuple[Placement, ...]) -> dict[str, Node]:
+    mappings = {f"mapping.{placement.step.name}": placement.mapping.document for placement in placements}
+    return {"arch": arch.resolved, "workload": workload.resolved, **mappings}
 
 
 def _machine(arch: Arch) -> Machine:

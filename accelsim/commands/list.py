@@ -7,8 +7,11 @@ from collections.abc import Callable
 
 from accelsim.commands.reply import Reply
 from accelsim.errors import AccelsimError, nearest
+from accelsim.shipped import data_dir, shipped_names
+from accelsim.yamlfile import load_file
 
 HELP = "names of the shipped workloads, architectures, mappings and sweeps"
+MAPPINGS = "arch_configs/mappings"
 Names = list[tuple[str, str]]
 
 
@@ -43,9 +46,9 @@ def _archs() -> Names:
 
 
 def _mappings() -> Names:
-    from accelsim.mapping import find_mappings
-
-    return find_mappings()
+    """Read here: `find_mappings` reads plans too, which needs the parser of expressions."""
+    documents = [(name, load_file(data_dir(MAPPINGS) / f"{name}.yaml").mapping()) for name in shipped_names(MAPPINGS)]
+    return [(name, " ".join(fields["description"].string().split())) for name, fields in documents]
 
 
 def _sweeps() -> Names:

@@ -230,11 +230,10 @@ class _Sweeps:
         return tuple(self.graph.lines[at].name for at in chain)
 
     def stages(self) -> list[int]:
-        """For each line one more than the longest chain of readers that it must wait for."""
+        """For each line one more than the longest chain of readers that it must wait for, the last pass at most."""
         levels = self.longest[1]
-        return [
-            1 + max((n for n, level in enumerate(levels, 1) if level & before), default=0) for before in self.before
-        ]
+        waits = (sum(1 for level in levels[:-1] if level & before) for before in self.before)
+        return [1 + number for number in waits]
 
     def read_from(self, line: int, family: tuple[str, ...]) -> tuple[str, ...]:
         reads = self.graph.reads[line]

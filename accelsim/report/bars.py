@@ -40,7 +40,7 @@ def draw_ratios(table: Table, study: Study, quantity: str, what: str) -> Figure:
     series, paint = table.texts("arch"), paints(study.archs, study.baseline)
     values = table.lookup(quantity, "workload", "size", "arch")
     figure = new_figure(WIDTH, 3.1)
-    widths = [len(study.sizes) * 1.0 for _ in panels] + [max(3.6, 0.9 * len(series))]
+    widths = [1.0 for _ in panels] + [0.42 * max(2, len(panels))]
     axes = figure.subplots(1, len(widths), sharey=True, width_ratios=widths, squeeze=False)[0]
     for ax, workload in zip(axes, panels, strict=False):
         inner = {(size, arch): v for (name, size, arch), v in values.items() if name == workload}
@@ -148,7 +148,9 @@ def _mean_legend(figure: Figure) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    bar = Patch(facecolor="#bbbbbb", label="geometric mean (bar and number; in brackets its step over the design before)")
+    bar = Patch(
+        facecolor="#bbbbbb", label="geometric mean (bar and number; in brackets its step over the design before)"
+    )
     style = {"linestyle": "", "color": "white", "markeredgecolor": INK, "markersize": 4.5}
     marks = [Line2D([], [], marker=m, label=c.replace("_", "-") + " mean", **style) for c, m in MEANS.items() if m]  # type: ignore[arg-type]
     figure.legend(handles=[bar, *marks], loc="outside upper center", ncols=3)
@@ -189,20 +191,24 @@ def stack(axes: Axes, bars: Bars) -> None:
     axes.set_xlim(-0.5, len(bars.groups) - 0.5)
 
 
-def draw_einsum_shares(table: Table, study: Study) -> Figure:
-    """Share of all cycles in which a unit is busy, by Einsum: a row of panels per unit, a column per workload."""
-    units, workloads, names = table.texts("unit"), table.texts("workload"), table.texts("einsum")
+def draw_einsum_shares(table: Table, study: Study, names: Sequence[str]) -> Figure:
+    """Share of all cycles in which a unit is busy, by Einsum: a row of panels per unit, a column per workload.
+
+    Args:
+        names: of all Einsums of all such figures, so that one has the same colour in each.
+    """
+    units, workloads, own = table.texts("unit"), table.texts("workload"), table.texts("einsum")
     paint = paints(names)
     figure = new_figure(WIDTH, 1.0 + 1.85 * len(units))
     axes = figure.subplots(len(units), len(workloads), sharex=True, sharey=True, squeeze=False)
     for row, unit in zip(axes, units, strict=True):
         for ax, workload in zip(row, workloads, strict=True):
             values = table.where(unit=unit, workload=workload).lookup("busy_share", "arch", "einsum")
-            stack(ax, Bars(study.archs, names, values, paint))
+            stack(ax, Bars(study.archs, [name for name in names if name in own], values, paint))
             percent_axis(ax)
         row[0].set_ylabel(f"share of cycles busy, {plain(unit)}")
     for ax, workload in zip(axes[-1], workloads, strict=True):
         ax.set_xticks(range(len(study.archs)), [plain(study.label(a)) for a in study.archs], rotation=40, ha="right")
         ax.set_xlabel(plain(study.label(workload)))
-    legend_above(figure, {name: paint[name] for name in names}, columns=11)
+    legend_above(figure, {name: paint[name] for name in names if name in own}, columns=10)
     return figure

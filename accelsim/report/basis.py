@@ -14,7 +14,9 @@ MOST_NAMES = 12
 def basis(study: Study) -> list[Listing]:
     """The listings of the section, empty ones left out."""
     found = [
-        listing("energy scope", ("what the energy covers", "architectures"), _by_text(study, lambda run: run.scope), True),
+        listing(
+            "energy scope", ("what the energy covers", "architectures"), _by_text(study, lambda run: run.scope), True
+        ),
         listing("notes", ("note", "architectures"), _by_text(study, lambda run: run.notes), True),
         listing("assumptions", ("assumptions", "architecture", "replaced by"), _overlays(study), True),
         listing("how it was computed", ("what", "architectures"), _by_text(study, _method)),
@@ -28,7 +30,9 @@ def warnings(study: Study) -> list[str]:
     doubts = []
     failed = sum(row.run is None for row in study.rows)
     if failed:
-        doubts.append(f"{failed} of {len(study.rows)} points failed (listed below); means are over the points that both designs have.")
+        doubts.append(
+            f"{failed} of {len(study.rows)} points failed (listed below); means are over the points that both designs have."
+        )
     versions = sorted({row.run.version for row in study.rows if row.run})
     if len(versions) > 1:
         doubts.append(f"The rows were computed by several versions: {', '.join(versions)}.")

@@ -42,7 +42,9 @@ def ladder(study: Study) -> Table:
         row
         for scope in study.settings.scopes
         for quantity in QUANTITIES
-        for row in _steps(quantity, scope, [(a, study.means(quantity, (a, study.baseline), scope)) for a in study.archs])
+        for row in _steps(
+            quantity, scope, [(a, study.means(quantity, (a, study.baseline), scope)) for a in study.archs]
+        )
     )
     return table_of(("scope", "quantity", "arch", "arithmetic", "geometric", "equal_work", "points", "step"), rows)
 
@@ -58,26 +60,31 @@ def _steps(quantity: str, scope: Scope, found: Iterable[tuple[str, Means | None]
 
 
 def headline_table(study: Study) -> Table:
-    """Every headline with our three means under the assumptions of its published number, and that number."""
-    overlays = {overlay.name: overlay for overlay in (BASE, *study.settings.overlays)}
+    """Every headline: our three means, the published number, and ours under its assumptions beside it."""
     rows = []
     for headline in study.settings.headlines:
-        for name in dict.fromkeys((BASE.name, headline.overlay)):
-            found = study.headline(headline, overlays[name])
-            ours = [found.of_kind(kind) if found else None for kind in KINDS]
-            points = f"{found.count if found else 0} of {study.points(headline)}"
-            published = _published(headline, found) if name == headline.overlay else (None,) * 3
-            rows.append((headline_text(study, headline), overlays[name].label, *ours, points, *published))
-    columns = ("headline", "assumptions", *KINDS, "points", "published", "difference", "source")
+        found = study.headline(headline)
+        ours = [found.of_kind(kind) if found else None for kind in KINDS]
+        points = f"{found.count if found else 0} of {study.points(headline)}"
+        rows.append((headline_text(study, headline), *ours, points, *_published(study, headline)))
+    columns = ("headline", *KINDS, "points", "published", "ours under its assumptions", "difference", "source")
     return table_of(columns, rows)
 
 
-def _published(headline: Headline, found: Means | None) -> tuple[Cell, Cell, Cell]:
-    """The published number with the mean that it is, how far ours is off it, and where it stands."""
+def _published(study: Study, headline: Headline) -> tuple[Cell, Cell, Cell, Cell]:
+    """The published number with the mean that it is, ours under its assumptions, the difference, where it stands."""
     if headline.published is None:
-        return None, None, headline.source or None
-    off = f"{found.of_kind(headline.mean) / headline.published - 1:+.1%}" if found else None
-    return f"{headline.published:g} ({headline.mean})", off, headline.source or None
+        return None, None, None, headline.source or None
+    same = same_assumptions(study, headline)
+    off = None if same is None else f"{same / headline.published - 1:+.1%}"
+    return f"{headline.published:g} ({headline.mean})", same, off, headline.source or None
+
+
+def same_assumptions(study: Study, headline: Headline) -> float | None:
+    """Our value of the quoted mean under the assumptions of the published number."""
+    overlays = {overlay.name: overlay for overlay in (BASE, *study.settings.overlays)}
+    found = study.headline(headline, overlays[headline.overlay])
+    return found.of_kind(headline.mean) if found else None
 
 
 def headline_text(study: Study, headline: Headline) -> str:

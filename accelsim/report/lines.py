@@ -20,13 +20,13 @@ MOST_KEYS = 24
 
 
 def log2_axis(axes: Axes, which: str, unit: str, numbers: Sequence[float]) -> None:
-    """A logarithmic axis with at most nine ticks at powers of two, of the SI unit next below the largest number.
+    """A logarithmic axis with at most nine ticks at powers of two, of the SI unit next below the largest number, or of seconds.
 
     `unit` "" means sizes, "B" capacities.
     """
     from matplotlib.ticker import NullLocator
 
-    base = 1000.0 ** floor(log10(max(numbers)) / 3) if unit not in ("", "B") else 1.0
+    base = 1000.0 ** floor(log10(max(numbers)) / 3) if unit not in ("", "B", "s") else 1.0
     low, high = floor(log2(min(numbers) / base)), ceil(log2(max(numbers) / base))
     step = max(1, ceil((high - low) / 8))
     ticks = [base * 2.0**p for p in range(low, high + step, step)]
@@ -124,7 +124,9 @@ def _ceilings(axes: Axes, peaks: Mapping[str, float], slopes: Mapping[str, float
                           fontsize=7)  # fmt: skip
     for name, peak in peaks.items():
         start = min((peak / slope for slope in slopes.values()), default=span[0])
-        axes.plot([start, span[1]], [peak, peak], color=INK, linewidth=1, linestyle="-" if peak == top else ":", zorder=1)
+        axes.plot(
+            [start, span[1]], [peak, peak], color=INK, linewidth=1, linestyle="-" if peak == top else ":", zorder=1
+        )
         axes.annotate(f"{plain(name)} {si(peak, 'FLOP/s')}", (span[1], peak), (-3, 3), ha="right",
                       textcoords="offset points", fontsize=7)  # fmt: skip
 

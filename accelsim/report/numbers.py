@@ -24,18 +24,18 @@ def digits(value: float, count: int = 3) -> str:
 
 
 def si(value: float, unit: str, trimmed: bool = False) -> str:
-    """A quantity with an SI prefix and three significant digits; `trimmed` leaves out zeros at the end.
+    """A quantity with an SI prefix (seconds: none above one) and three significant digits; `trimmed`: no zeros at the end.
 
     >>> si(0.0218, "s"), si(123.2e12, "FLOP/s"), si(0, "J")
     ('21.8 ms', '123 TFLOP/s', '0 J')
-    >>> si(8.0, "s"), si(8.0, "s", trimmed=True)
-    ('8.00 s', '8 s')
+    >>> si(8.0, "s"), si(8.0, "s", trimmed=True), si(16384.0, "s")
+    ('8.00 s', '8 s', '16384 s')
     """
     if value <= 0 or not math.isfinite(value):
         return f"{digits(value)} {unit}"
-    power = min(18, max(-15, 3 * math.floor(math.log10(value) / 3 + 1e-9)))
+    power = min(0 if unit == "s" else 18, max(-15, 3 * math.floor(math.log10(value) / 3 + 1e-9)))
     scaled = value / 10.0**power
-    return f"{f'{scaled:.3g}' if trimmed else digits(scaled)} {SI[power]}{unit}"
+    return f"{digits(scaled).rstrip('0').rstrip('.') if trimmed and '.' in digits(scaled) else digits(scaled)} {SI[power]}{unit}"
 
 
 def quantity_text(value: float, unit: str) -> str:

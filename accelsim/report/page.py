@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from accelsim.report.basis import versions, warnings
-from accelsim.report.compare import headline_text
+from accelsim.report.compare import headline_text, same_assumptions
 from accelsim.report.designs import UNITS, design_table, objectives_of
-from accelsim.report.means import Means
+from accelsim.report.means import KINDS, Means
 from accelsim.report.numbers import digits, quantity_text
 from accelsim.report.rows import Left, read_folder
 from accelsim.report.sections import Section, sections
-from accelsim.report.settings import BASE, Headline, Overlay
+from accelsim.report.settings import Headline
 from accelsim.report.study import Study, study_of
 from accelsim.report.style import inline_svg, save
 
@@ -78,33 +78,27 @@ def headlines(out: Path) -> list[str]:
 def _lines(study: Study) -> list[str]:
     if not study.comparable:
         return _best_lines(study)
-    overlays = {overlay.name: overlay for overlay in (BASE, *study.settings.overlays)}
-    return [
-        _line(study, headline, overlays[name])
-        for headline in study.settings.headlines
-        for name in dict.fromkeys((BASE.name, headline.overlay))
-    ]
+    return [_line(study, headline) for headline in study.settings.headlines]
 
 
-def _line(study: Study, headline: Headline, overlay: Overlay) -> str:
-    found = study.headline(headline, overlay)
-    under = f" ({overlay.label})" if study.settings.overlays else ""
+def _line(study: Study, headline: Headline) -> str:
+    found = study.headline(headline)
     ours = _means_text(found, study.points(headline)) if found else "no point has both designs"
-    return f"{headline_text(study, headline)}{under}: {ours}{_published(headline, overlay, found)}"
+    return f"{headline_text(study, headline)}: {ours}{_published(study, headline)}"
 
 
 def _means_text(found: Means, points: int) -> str:
-    values = (found.arithmetic, found.geometric, found.equal_work)
-    named = ", ".join(f"{n} {digits(v)}" for n, v in zip(("arithmetic", "geometric", "equal-work"), values, strict=True))
+    named = ", ".join(f"{kind} {digits(found.of_kind(kind))}" for kind in KINDS)
     return f"{named} over {found.count} of {points} points"
 
 
-def _published(headline: Headline, overlay: Overlay, found: Means | None) -> str:
-    if headline.published is None or overlay.name != headline.overlay:
+def _published(study: Study, headline: Headline) -> str:
+    if headline.published is None:
         return ""
-    off = f", ours {found.of_kind(headline.mean) / headline.published - 1:+.1%}" if found else ""
+    same = same_assumptions(study, headline)
+    ours = "" if same is None else f", ours under its assumptions {digits(same)} ({same / headline.published - 1:+.1%})"
     source = f", {headline.source}" if headline.source else ""
-    return f"; published {headline.published:g} ({headline.mean}{off}{source})"
+    return f"; published {headline.published:g} ({headline.mean}{source}){ours}"
 
 
 def _best_lines(study: Study) -> list[str]:

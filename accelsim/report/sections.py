@@ -80,8 +80,8 @@ def _compared(study: Study) -> Iterator[Section]:
 
 def _headlines(study: Study) -> Section:
     text = (
-        "Each line is a mean over all its points under the assumptions named; three means are given, and a published "
-        "number stands beside the mean that it was published as.",
+        "Each line is a mean of ratios over all its points: three means under our assumptions, then the published number "
+        "with the mean that it is, and the same mean of ours under the assumptions of the publication.",
     )
     tables = [(compare.headline_table(study), "headlines")]
     if study.settings.overlays:
@@ -134,14 +134,16 @@ def _used(study: Study) -> Iterator[Shown]:
         )
         yield from show(f"utilisation-{scope.name}", caption, usage.utilization(study, scope),
                         lambda t: bars.draw_utilization(t, study))  # fmt: skip
+    tables = {scope.name: usage.einsum_shares(study, scope) for scope in study.settings.scopes}
+    names = list(dict.fromkeys(name for table in tables.values() for name in table.texts("einsum")))
     for scope in study.settings.scopes:
         caption = (
             f"Share of cycles in which each unit is busy, by Einsum, {scope.label}{_at(study)}. Busy cycles of an "
             "Einsum over the cycles of the run; what is missing to 100% is time in which the unit waits. Einsums "
             "under 1% everywhere are drawn as other."
         )
-        yield from show(f"einsums-{scope.name}", caption, usage.einsum_shares(study, scope),
-                        lambda t: bars.draw_einsum_shares(t, study))  # fmt: skip
+        yield from show(f"einsums-{scope.name}", caption, tables[scope.name],
+                        lambda t: bars.draw_einsum_shares(t, study, names))  # fmt: skip
 
 
 def _energy(study: Study) -> Iterator[Shown]:

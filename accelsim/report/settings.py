@@ -152,12 +152,8 @@ def _overlay(name: str, node: Node, archs: tuple[str, ...]) -> Overlay:
     return Overlay(name, label, {arch: place.string() for arch, place in replaced.items()})
 
 
-def _headline(
-    node: Node, archs: tuple[str, ...], scopes: tuple[Scope, ...], overlays: tuple[Overlay, ...]
-) -> Headline:
-    fields = node.fields(
-        ("quantity", "arch", "over", "scope"), ("sizes", "mean", "published", "overlay", "source")
-    )
+def _headline(node: Node, archs: tuple[str, ...], scopes: tuple[Scope, ...], overlays: tuple[Overlay, ...]) -> Headline:
+    fields = node.fields(("quantity", "arch", "over", "scope"), ("sizes", "mean", "published", "overlay", "source"))
     known = (BASE.name, *(overlay.name for overlay in overlays))
     return Headline(
         quantity=_one_of(fields["quantity"], QUANTITIES),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442", "#000000")
 GREY, INK = "#999999", "#333333"
-HATCHES = ("", "////", "....", "xxxx")
+HATCHES = ("", "////", "\\\\\\\\", "xxxx")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 WIDTH = 10.5  # inches: the width of the page
 RC: Mapping[str, Any] = {
@@ -44,8 +44,7 @@ RC: Mapping[str, Any] = {
     "text.parse_math": False,
     "xtick.labelsize": 8,
     "ytick.labelsize": 8,
-    "figure.dpi": 100,
-    "savefig.dpi": 160,
+    "figure.dpi": 160,
 }
 NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
@@ -131,17 +130,21 @@ def set_sizes(axes: Axes, places: Sequence[float], sizes: Sequence[float]) -> No
 
 def svg_bytes(figure: Figure) -> bytes:
     """The figure as SVG: the same bytes for the same data."""
-    return _saved(figure, "svg", metadata=NO_METADATA)
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    buffer = BytesIO()
+    with styled():
+        FigureCanvasSVG(figure).print_svg(buffer, metadata=NO_METADATA)
+    return buffer.getvalue()
 
 
 def png_bytes(figure: Figure) -> bytes:
-    return _saved(figure, "png", metadata={"Software": None})
+    """The figure as PNG."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-
-def _saved(figure: Figure, kind: str, metadata: Mapping[str, None]) -> bytes:
     buffer = BytesIO()
     with styled():
-        figure.savefig(buffer, format=kind, metadata=metadata)
+        FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
     return buffer.getvalue()
 
 

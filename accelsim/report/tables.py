@@ -22,7 +22,9 @@ class Table:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(self.columns)
-        writer.writerows([repr(c) if isinstance(c, float) else "" if c is None else c for c in row] for row in self.rows)
+        writer.writerows(
+            [repr(c) if isinstance(c, float) else "" if c is None else c for c in row] for row in self.rows
+        )
         return text.getvalue()
 
     def values(self, column: str) -> list[Cell]:
@@ -55,4 +57,3 @@ class Table:
 
 def table_of(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Table:
     return Table(tuple(columns), tuple(tuple(row) for row in rows))
-

@@ -61,7 +61,9 @@ def draw_tornado(table: Table) -> Figure:
 def _bars(axes: Axes, places: Sequence[float], values: Sequence[float | None], index: int, label: str) -> None:
     widths = [(value or 1.0) - 1.0 for value in values]
     hatch = "////" if index else ""
-    axes.barh(places, widths, HEIGHT * 0.92, left=1.0, color=COLOURS[index], hatch=hatch, edgecolor="white", label=label)
+    axes.barh(
+        places, widths, HEIGHT * 0.92, left=1.0, color=COLOURS[index], hatch=hatch, edgecolor="white", label=label
+    )
     for place, value in zip(places, values, strict=True):
         if value is not None:
             right = value >= 1.0

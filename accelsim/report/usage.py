@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 
 from accelsim.report.rows import Run
 from accelsim.report.settings import Scope
@@ -100,30 +101,32 @@ def _runs_at(study: Study, workload: str) -> Iterator[tuple[str, Run]]:
 
 def einsum_shares(study: Study, scope: Scope) -> Table:
     """Busy cycles of every Einsum over all cycles, by unit, at the focus size; those under 1% everywhere are `other`."""
+    names = short_names(study)
     found = [
-        (workload, arch, unit, name, cycles / (run.seconds * run.clock_hz))
+        (workload, arch, unit, names[name], cycles / (run.seconds * run.clock_hz))
         for workload in scope.workloads
         for arch, run in _runs_at(study, workload)
         if run.clock_hz
         for unit, einsums in run.einsums.items()
         for name, cycles in einsums.items()
     ]
-    small = _small({(unit, name): 0.0 for _, _, unit, name, _ in found}, found)
+    largest: dict[tuple[str, str], float] = {}
+    for _, _, unit, name, share in found:
+        largest[unit, name] = max(largest.get((unit, name), 0.0), share)
     sums: dict[tuple[str, str, str, str], float] = {}
     for workload, arch, unit, name, share in found:
-        key = (workload, arch, unit, OTHER if (unit, name) in small else name)
+        key = (workload, arch, unit, OTHER if largest[unit, name] < SMALL else name)
         sums[key] = sums.get(key, 0.0) + share
     ordered = sorted(sums.items(), key=lambda item: item[0][3] == OTHER)
     return table_of(("workload", "arch", "unit", "einsum", "busy_share"), [(*key, share) for key, share in ordered])
 
 
-def _small(
-    largest: dict[tuple[str, str], float], found: Iterable[tuple[str, str, str, str, float]]
-) -> set[tuple[str, str]]:
-    """The (unit, Einsum) pairs that are small in every design."""
-    for _, _, unit, name, share in found:
-        largest[unit, name] = max(largest[unit, name], share)
-    return {key for key, share in largest.items() if share < SMALL}
+def short_names(study: Study) -> Mapping[str, str]:
+    """Einsum to what it is called in figures: `step.einsum` is the step if it has no other, else the Einsum."""
+    names = dict.fromkeys(n for run in study.runs.values() for table in run.einsums.values() for n in table)
+    steps = Counter(name.partition(".")[0] for name in names)
+    pairs = ((name, *name.partition(".")[::2]) for name in names)
+    return {name: (step if steps[step] == 1 else einsum) if einsum else name for name, step, einsum in pairs}
 
 
 def roofline(study: Study, scope: Scope) -> Table:

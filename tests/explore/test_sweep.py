@@ -139,7 +139,7 @@ def test_too_many_points_are_refused_before_they_are_made() -> None:
 
 
 def test_unknown_sweep() -> None:
-    with pytest.raises(AccelsimError, match='no sweep named "fusemax-stdy"; did you mean "fusemax-study"?'):
+    with pytest.raises(AccelsimError, match='no sweep named "fusemax-stdy"; did you mean "fusemax-study"'):
         load_sweep("fusemax-stdy")
 
 

@@ -48,7 +48,13 @@ def cycles(arch: str, heads: int, depth: int, length: int) -> Mapping[str, float
                 "time": soft * 1.3 + 2 * u * depth}  # fmt: skip
     if arch.startswith("fused"):
         slow = 1.2 if arch != "fused" else 1.0
-        return {"pe2d.QK": u * depth, "pe2d.AV": u * depth, "pe1d.SN": soft / 2, "pe1d.A": soft / 2, "time": soft * slow}
+        return {
+            "pe2d.QK": u * depth,
+            "pe2d.AV": u * depth,
+            "pe1d.SN": soft / 2,
+            "pe1d.A": soft / 2,
+            "time": soft * slow,
+        }
     lanes = {"pe1d.RM": u, "pe1d.SPNV": u * depth, "pe1d.RNV": u * depth, "pe1d.AV": v * depth}
     if arch == "onepass":
         return {"pe2d.QK": u * depth, "pe2d.SLNV": u * depth, "pe1d.SLN": soft, **lanes,
