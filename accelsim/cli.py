@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NoReturn, TextIO
 
-from accelsim.commands import VERBS, Reply
 from accelsim.commands.files import json_text
-from accelsim.commands.reply import place_of
+from accelsim.commands.reply import Reply, place_of
+from accelsim.commands.verbs import VERBS
 from accelsim.errors import AccelsimError, CheckFailedError, nearest, one_line
 from accelsim.result import SCHEMA
 from accelsim.version import VERSION
@@ -65,6 +65,8 @@ def _answer(words: list[str]) -> Reply:
         return _refusal(AccelsimError("interrupted"), INTERRUPTED, as_json)
     except BrokenPipeError:
         raise
+    except OSError as error:
+        return _refusal(AccelsimError(f"{error.filename}: {error.strerror}"), REFUSED, as_json)
     except Exception as error:
         return _bug(error, as_json)
 
@@ -101,11 +103,15 @@ def _refusal(error: AccelsimError, status: int, as_json: bool) -> Reply:
 
 
 def _is_ours(error: ModuleNotFoundError) -> bool:
-    return error.name is None or error.name.split(".")[0] == "accelsim"
+    return _package(error) == "accelsim"
 
 
 def _missing(error: ModuleNotFoundError) -> AccelsimError:
-    return AccelsimError(f'this needs the package "{error.name}": pip install {error.name}')
+    return AccelsimError(f'this needs the package "{_package(error)}": pip install {_package(error)}')
+
+
+def _package(error: ModuleNotFoundError) -> str:
+    return (error.name or "accelsim").split(".")[0]
 
 
 def _bug(error: Exception, as_json: bool) -> Reply:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from accelsim.arch import Arch, load_arch
 from accelsim.arch.model import Component
@@ -12,12 +12,13 @@ from accelsim.cost.analytic import Actions, StepCost, Traffic, component_of, ene
 from accelsim.cost.bound import step_bound
 from accelsim.cost.compute import Work
 from accelsim.errors import AccelsimError, nearest
-from accelsim.mapping import Mapping, Placement, default_mapping, load_mapping, place
+from accelsim.mapping import Mapping, Placement, default_mapping, load_mapping, mappings_for, place
 from accelsim.mapping.bind import mapping_parameters
 from accelsim.result import EinsumUse, Machine, Part, Result, Transfer, UnitUse
 from accelsim.route import Overrides, route
 from accelsim.version import VERSION
 from accelsim.workload import Step, Workload, load_workload, steps
+from accelsim.yamlfile import Node
 
 DEPTHS = ("bound", "analytic")
 
@@ -40,7 +41,8 @@ def simulate(arch: Arch, workload: Workload, mapping: Mapping | None = None, dep
     if depth not in DEPTHS:
         raise AccelsimError(f'unknown depth "{depth}"{nearest(depth, DEPTHS)}')
     if depth == "bound":
-        return _result(arch, workload, None, depth, [(s, step_bound(arch, s)) for s in steps(workload)])
+        built = steps(workload, partial(_offered_cascade, arch, workload, mapping))
+        return _result(arch, workload, None, depth, [(step, step_bound(arch, step)) for step in built])
     placements = placed(arch, workload, mapping)
     return _result(arch, workload, mapping, depth, [(p.step, step_cost(p)) for p in placements], placements)
 
@@ -84,6 +86,14 @@ def placed(arch: Arch, workload: Workload, mapping: Mapping | None) -> tuple[Pla
     for step in final:
         _check_cascade(mapping_of(step.function), step)
     return tuple(place(mapping_of(step.function), arch, step) for step in final)
+
+
+def _offered_cascade(arch: Arch, workload: Workload, mapping: Mapping | None, function: str) -> str | None:
+    """The cascade that a run would take, so that its bound is a bound of it; None where no mapping is shipped."""
+    if mapping is not None and function in mapping.functions:
+        return mapping.cascade
+    found = mappings_for(arch, function, workload.cascade)
+    return found[0].cascade if found else None
 
 
 def _check_cascade(mapping: Mapping, step: Step) -> None:

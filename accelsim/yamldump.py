@@ -24,24 +24,21 @@ def dump_node(node: Node) -> str:
 
 def _yaml_node(node: Node) -> yaml.Node:
     if isinstance(node.value, dict):
-        pairs = [(_plain(key), _yaml_node(item)) for key, item in node.value.items()]
+        pairs = [(yaml.ScalarNode(_TEXT, key), _yaml_node(item)) for key, item in node.value.items()]
         return yaml.MappingNode("tag:yaml.org,2002:map", pairs, flow_style=not _deep(node))
     if isinstance(node.value, tuple):
         items = [_yaml_node(item) for item in node.value]
         return yaml.SequenceNode("tag:yaml.org,2002:seq", items, flow_style=not _deep(node))
     if node.literal or "\n" in node.text:
         return yaml.ScalarNode(_TEXT, node.text, style="|")
-    if node.quoted:
-        return yaml.ScalarNode(_TEXT, node.text, style='"')
-    return _plain("null" if node.value is None else node.text)
-
-
-def _plain(text: str) -> yaml.ScalarNode:
+    if isinstance(node.value, str):
+        return yaml.ScalarNode(_TEXT, node.text, style='"' if node.quoted else None)
+    text = "null" if node.value is None else node.text
     return yaml.ScalarNode(_tag(text), text)
 
 
 def _tag(text: str) -> str:
-    """What YAML 1.1 takes the text for: a scalar of that tag is written without quotes."""
+    """What YAML 1.1 takes the text for: a scalar of that tag is written as it is, without quotes."""
     tag: str = _resolver.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
     return tag
 

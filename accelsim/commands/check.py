@@ -27,8 +27,8 @@ def run(arguments: argparse.Namespace) -> Reply:
 def _line(entry: Mapping[str, object]) -> str:
     if entry["ok"]:
         return f"{entry['file']}: ok ({entry['type']}, {entry['summary']})"
-    place = f"{entry['file']}:{entry['line']}:{entry['column']}: " if entry["line"] else ""
-    return f"{place}{entry['message']}"
+    place = f":{entry['line']}:{entry['column']}" if entry["line"] else ""
+    return f"{entry['file']}{place}: {entry['message']}"
 
 
 def _checked(name: str) -> dict[str, object]:

@@ -84,14 +84,16 @@ def _number(value: Fraction | None) -> float | None:
 
 def _drawn(changes: Sequence[Change], slope: SkiSlope | None, out: Path) -> list[str]:
     """The pictures written, by path."""
+    from accelsim.report.slope import ski_slope as draw_slope
+    from accelsim.report.style import save
     from accelsim.report.tornado import write_tornado
 
     known = [{"resource": c.resource, "factor": float(c.factor), **_ratios(c)} for c in changes if c.speedup]
     paths = write_tornado(known, out)
     if slope is not None:
-        from accelsim.report.lines import write_ski_slope
-
-        paths += write_ski_slope(slope, out)
+        sizes = [(float(capacity), float(moved)) for capacity, moved, _ in slope.points]
+        marks = [(what, float(size)) for what, size in slope.footprints]
+        paths += save(draw_slope(sizes, float(slope.floor_bytes), marks, _number(slope.capacity_bytes)), out)
     return [str(path) for path in paths]
 
 

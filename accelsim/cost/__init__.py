@@ -1,0 +1,1 @@
+"""Cost at depths `bound` and `analytic`: bytes, busy cycles, register accesses and energy of a placed cascade."""

@@ -43,7 +43,7 @@ class Work:
 def work_of(placement: Placement, counter: Counter, einsum: Einsum) -> Work:
     unit = placement.unit(einsum.name)
     cycles, uses = point_cost(einsum, unit)
-    return Work(einsum, unit, counter.points(einsum), counter.firings(einsum), cycles, uses)
+    return Work(einsum, unit, counter.points(einsum), counter.firings(einsum, placement.spread(einsum)), cycles, uses)
 
 
 def point_cost(einsum: Einsum, unit: Unit) -> tuple[Fraction, dict[str, Fraction]]:

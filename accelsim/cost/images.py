@@ -1,206 +1,217 @@
-"""How many different things an Einsum touches: distinct (loop iteration, element) pairs over the points that exist.
+"""How many different things an Einsum touches: distinct (iteration, element) pairs over the points that exist.
 
-Every byte count of the analytic rule is such a number. Without masks it is a product of closed forms; a mask or an index
-that mixes coordinates is counted exactly.
+Every byte count of the analytic rule is such a number. Without masks it is a product of closed forms. Where an index
+mixes coordinates, leaves its tensor, or is another one for another reader, the place in the tensor becomes a coordinate
+of its own, tied to the index by a predicate, so that masks and indices are counted by the same exact counter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import product
-from math import prod
 
-from accelsim.einsum.ast import Access, Coordinate, Index, IndexExpr, IndexOp, Int, Lookup, MapCall, Predicate, Size
-from accelsim.einsum.cascade import Einsum, Split
+from accelsim.einsum.affine import NEVER, conjunction, disjunction
+from accelsim.einsum.ast import Access, And, Coordinate, Index, IndexExpr, IndexOp, Int, Lookup, Or, Predicate, Test
+from accelsim.einsum.cascade import Einsum, Shapes
 from accelsim.einsum.fold import DROP, KEEP, Fold
 from accelsim.einsum.points import count_points
-from accelsim.einsum.presence import presences
+from accelsim.einsum.presence import elements, presences
 from accelsim.einsum.sizes import size_values
-from accelsim.einsum.walk import coordinates
-from accelsim.errors import AccelsimError
+from accelsim.einsum.walk import coordinates, walk
 from accelsim.mapping.bind import Placement
 
-MAX_ENUMERATED = 1 << 22
+Digits = Mapping[str, tuple[tuple[str, int], ...]]
+Spread = Mapping[str, tuple[str, int]]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """An access of an Einsum at all of its points."""
+
+    einsum: Einsum
+    access: Access
 
 
 @dataclass(frozen=True, eq=False)
 class Counter:
-    """Counts for the Einsums of one placement; masks are worked out once per Einsum."""
+    """Counts for the Einsums of one cascade whose coordinates have `digits`; masks are worked out once per Einsum."""
 
-    placement: Placement
+    shapes: Shapes
+    digits: Digits
     values: dict[str, int]
     presences: dict[str, Predicate | None]
-    splits: tuple[Split, ...]
+    elements: dict[str, Predicate | None]
 
     @staticmethod
     def of(placement: Placement) -> Counter:
-        shapes = placement.step.shapes
-        splits = tuple(dict.fromkeys(shapes.cascade.splits.values()))
-        return Counter(placement, size_values(shapes), presences(shapes), splits)
+        return Counter.over(placement.step.shapes, placement.digits)
+
+    @staticmethod
+    def over(shapes: Shapes, digits: Digits) -> Counter:
+        return Counter(shapes, digits, size_values(shapes), presences(shapes), elements(shapes))
 
     def points(self, einsum: Einsum) -> int:
         """Points that exist."""
-        return self._count(einsum, dict.fromkeys(einsum.coordinates, KEEP))
+        return self.count(dict.fromkeys(einsum.coordinates, KEEP), self.presences[einsum.name])
 
-    def firings(self, einsum: Einsum) -> int:
+    def firings(self, einsum: Einsum, spread: Spread) -> int:
         """Steps of the array: distinct temporal iterations and passes over the array with at least one point."""
-        spread = self.placement.spread(einsum)
         folds = {}
         for c in einsum.coordinates:
-            digits = self.placement.digits[c]
+            digits = self.digits[c]
             folds[c] = Fold(tuple((span, spread[part][1] if part in spread else 1) for part, span in digits))
-        return self._count(einsum, folds)
+        return self.count(folds, self.presences[einsum.name])
 
-    def touched(self, einsum: Einsum, access: Access, loops: Iterable[str], masked: bool = True) -> int:
-        """Distinct (iteration of `loops`, element of the access)."""
-        kept = set(loops)
-        folds = {c: self._digits(c, kept) for c in einsum.coordinates}
-        named, mixed = _roles(access, self.splits)
-        folds.update(dict.fromkeys(named, KEEP))
-        open_ones = [expr for expr in mixed if any(folds[c] != KEEP for c in coordinates(expr))]
-        return self._with_mixed(einsum, folds, open_ones, masked)
+    def results(self, tensor: str) -> int:
+        """Elements of a tensor that exist."""
+        dims, shape = self.shapes.cascade.tensors[tensor], self.shapes.shapes[tensor]
+        predicate = self.elements.get(tensor)
+        return self.count(dict.fromkeys(dims, KEEP), predicate, dict(zip(dims, shape, strict=True)))
 
-    def _digits(self, coordinate: str, kept: set[str]) -> Fold:
-        parts = self.placement.digits[coordinate]
-        marks = [(span, 1 if part in kept else None) for part, span in parts]
+    def images(self, visits: Sequence[Visit], loops: Iterable[str], lanes: Spread | None = None) -> int:
+        """Distinct (iteration of `loops`, PE along the parts in `lanes`, element) of a tensor over several visits.
+
+        An Einsum without a rank of the loops takes part in the first iteration of that rank.
+        """
+        distinct = tuple({(v.einsum.name, v.access.indices): v for v in visits}.values())
+        return _View(self, distinct, frozenset(loops), lanes or {}).count()
+
+    def count(
+        self, folds: Mapping[str, Fold], predicate: Predicate | None, sizes: Mapping[str, int] | None = None
+    ) -> int:
+        """Distinct images under `folds` of the points of a predicate; `sizes` of coordinates that are not ours."""
+        extents = {**self.shapes.sizes, **(sizes or {})}
+        return count_points(extents, tuple(folds), predicate, self.values, self.shapes.cascade.maps, folds)
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """How a coordinate is seen: its fold, and the places on the array (name, PEs, index) that a fold cannot say."""
+
+    fold: Fold
+    places: tuple[tuple[str, int, IndexExpr], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _View:
+    """Visits of one tensor, seen through loops and the PEs of an array."""
+
+    counter: Counter
+    visits: tuple[Visit, ...]
+    loops: frozenset[str]
+    lanes: Spread
+
+    def count(self) -> int:
+        shapes = self.counter.shapes
+        names = dict.fromkeys(c for visit in self.visits for c in visit.einsum.coordinates)
+        axes = {c: self._axis(c) for c in names}
+        folds = {c: axis.fold for c, axis in axes.items()}
+        dims = list(zip(*(visit.access.indices for visit in self.visits), strict=True))
+        for indices in dims:
+            if self._is_plain(indices):
+                folds.update(dict.fromkeys(coordinates(indices[0]), KEEP))
+        tied = [at for at, indices in enumerate(dims) if not self._is_settled(indices, folds)]
+        places = [place for axis in axes.values() for place in axis.places]
+        shape = shapes.shapes[self.visits[0].access.tensor]
+        sizes = {**{_place(at): shape[at] for at in tied}, **{name: pes for name, pes, _ in places}}
+        seen = {c for c in names if folds[c] != DROP or any(coordinates(e) == (c,) for _, _, e in places)}
+        tests = [conjunction(self._conditions(visit, tied, places, seen)) for visit in self.visits]
+        folds.update(dict.fromkeys(sizes, KEEP))
+        return self.counter.count(folds, _predicate(disjunction(tests)), sizes)
+
+    def _axis(self, coordinate: str) -> _Axis:
+        """Digits of loops and of PEs; values that share a PE in turn differ by its passes, which are dropped."""
+        marks: list[tuple[int, int | None]] = []
+        places: list[tuple[str, int, IndexExpr]] = []
+        bound, outside = self.counter.shapes.sizes[coordinate], 0
+        for part, span in self.counter.digits[coordinate]:
+            pes = self.lanes[part][1] if part in self.lanes and part not in self.loops else 0
+            wraps = 0 < pes < -(-bound // span)
+            if wraps and outside % (span * pes) == 0:
+                marks.append((span * pes, None))
+            elif wraps:
+                places.append((f"{part} PE", pes, _digit(coordinate, outside, span, pes)))
+            shown = part in self.loops or (pes > 0 and not (wraps and outside % (span * pes)))
+            marks.append((span, 1 if shown else None))
+            bound, outside = min(bound, span), span
         while marks and marks[-1][1] is None:
             marks.pop()
-        return Fold(tuple(marks)) if marks else DROP
+        return _Axis(Fold(tuple(marks)) if marks else DROP, tuple(places))
 
-    def _with_mixed(self, einsum: Einsum, folds: dict[str, Fold], mixed: list[IndexExpr], masked: bool) -> int:
-        total = 1
-        for names, exprs in _joined(mixed):
-            predicate = self.presences[einsum.name] if masked else None
-            if predicate is not None and set(names) & set(coordinates(predicate)):
-                listed = ", ".join(sorted(names))
-                raise AccelsimError(f"not supported yet: a mask over {listed}, mixed in an index", einsum.mark)
-            total *= self._mixed(names, exprs, folds, einsum)
-            folds.update(dict.fromkeys(names, DROP))
-        return total * self._count(einsum, folds, masked)
-
-    def _mixed(
-        self, names: tuple[str, ...], exprs: tuple[IndexExpr, ...], folds: dict[str, Fold], einsum: Einsum
-    ) -> int:
-        sizes = self.placement.step.shapes.sizes
-        if prod(sizes[c] for c in names) > MAX_ENUMERATED:
-            raise AccelsimError(
-                f"{einsum.name}: an index over {', '.join(names)} needs more than {MAX_ENUMERATED} points", einsum.mark
-            )
-        shapes = self.placement.step.shapes
-        axes = tuple((c, sizes[c], folds[c]) for c in names)
-        used = tuple(sorted((n, v) for n, v in self.values.items()))
-        return _distinct(axes, exprs, used, tuple(sorted((n, tuple(t)) for n, t in shapes.cascade.maps.items())))
-
-    def _count(self, einsum: Einsum, folds: dict[str, Fold], masked: bool = True) -> int:
-        shapes = self.placement.step.shapes
-        predicate = self.presences[einsum.name] if masked else None
-        return count_points(shapes.sizes, einsum.coordinates, predicate, self.values, shapes.cascade.maps, folds)
-
-
-@lru_cache(maxsize=4096)
-def _roles(access: Access, splits: tuple[Split, ...]) -> tuple[tuple[str, ...], tuple[IndexExpr, ...]]:
-    """Coordinates that an access's element tells apart, and indices that mix coordinates."""
-    named: list[str] = []
-    mixed: list[IndexExpr] = []
-    for index in access.indices:
-        names = coordinates(index.expr)
-        if (len(names) == 1 and _one_to_one(index.expr)) or _has_lookup(index) or _is_split(index.expr, splits):
-            named += names
-        elif names:
-            mixed.append(index.expr)
-    return tuple(named), tuple(mixed)
-
-
-def _is_split(expr: IndexExpr, splits: tuple[Split, ...]) -> bool:
-    """Whether an index is exactly `outer*step + inner` of a split: then it names the pair."""
-    for split in splits:
-        outer, inner = (Coordinate(part) for part in split.parts)
-        whole = (IndexOp("*", outer, split.step), IndexOp("*", split.step, outer))
-        if expr in (*(IndexOp("+", w, inner) for w in whole), *(IndexOp("+", inner, w) for w in whole)):
+    def _is_plain(self, indices: tuple[Index, ...]) -> bool:
+        """Whether one index, the same for all, tells its coordinates apart; each lookup is taken to differ."""
+        first = indices[0]
+        if any(index.expr != first.expr or index.edge != first.edge for index in indices):
+            return False
+        if any(isinstance(item, Lookup) for item in walk(first)):
             return True
-    return False
+        return first.edge is None and (_one_to_one(first.expr) or self._is_split(first.expr))
+
+    def _is_settled(self, indices: tuple[Index, ...], folds: Mapping[str, Fold]) -> bool:
+        """Whether the place in this dimension follows from what is kept of the coordinates."""
+        same = all(index.expr == indices[0].expr and index.edge == indices[0].edge != "zero" for index in indices)
+        sizes = self.counter.shapes.sizes
+        return same and all(folds[c].distinct(sizes[c]) for c in coordinates(indices[0]))
+
+    def _is_split(self, expr: IndexExpr) -> bool:
+        """Whether an index is exactly `outer*step + inner` of a split: then it names the pair."""
+        splits = self.counter.shapes.cascade.splits
+        names = coordinates(expr)
+        if len(names) != 2 or any(n not in splits for n in names) or splits[names[0]] != splits[names[1]]:
+            return False
+        (outer, inner), step = splits[names[0]].parts, splits[names[0]].step
+        wholes = (IndexOp("*", Coordinate(outer), step), IndexOp("*", step, Coordinate(outer)))
+        sums = [(whole, Coordinate(inner)) for whole in wholes] + [(Coordinate(inner), whole) for whole in wholes]
+        return isinstance(expr, IndexOp) and expr.op == "+" and (expr.left, expr.right) in sums
+
+    def _conditions(
+        self, visit: Visit, tied: Sequence[int], places: Sequence[tuple[str, int, IndexExpr]], seen: set[str]
+    ) -> list[Predicate | bool]:
+        """When a visit touches a place: its point exists, and the index and the PE are those."""
+        own = set(visit.einsum.coordinates)
+        shape = self.counter.shapes.shapes[visit.access.tensor]
+        present = self.counter.presences[visit.einsum.name]
+        return [
+            True if present is None else present,
+            *(_at(visit.access.indices[at], Coordinate(_place(at)), shape[at]) for at in tied),
+            *(Test("==", Coordinate(name), expr) for name, _, expr in places),
+            *(Test("==", Coordinate(c), Int(0)) for c in sorted(seen - own)),
+        ]
+
+
+def _place(dimension: int) -> str:
+    """The coordinate that stands for a place in a tensor; no coordinate of a cascade has such a name."""
+    return f"[{dimension}]"
+
+
+def _predicate(condition: Predicate | bool) -> Predicate | None:
+    if isinstance(condition, bool):
+        return None if condition else NEVER
+    return condition
+
+
+def _digit(coordinate: str, outside: int, span: int, pes: int) -> IndexExpr:
+    """The PE of a coordinate: its digit, modulo the PEs along that part."""
+    whole: IndexExpr = Coordinate(coordinate)
+    inside = IndexOp("%", whole, Int(outside)) if outside else whole
+    return IndexOp("%", IndexOp("//", inside, Int(span)), Int(pes))
+
+
+def _at(index: Index, place: IndexExpr, size: int) -> Predicate:
+    """`index` reads at `place`; what a `zero` edge replaces is not read."""
+    if index.edge == "wrap":
+        return Test("==", place, IndexOp("%", index.expr, Int(size)))
+    inside = Test("==", place, index.expr)
+    if index.edge != "clamp":
+        return inside
+    below = And((Test("<", index.expr, Int(0)), Test("==", place, Int(0))))
+    above = And((Test(">=", index.expr, Int(size)), Test("==", place, Int(size - 1))))
+    return Or((inside, below, above))
 
 
 def _one_to_one(expr: IndexExpr) -> bool:
-    """Whether different coordinates surely give different indices."""
-    if isinstance(expr, Coordinate):
-        return True
+    """Whether an index has at most one coordinate, and a different value for each of its values."""
     if isinstance(expr, IndexOp) and expr.op in ("+", "-"):
         sides = [side for side in (expr.left, expr.right) if coordinates(side)]
         return len(sides) == 1 and _one_to_one(sides[0])
-    return False
-
-
-def _has_lookup(index: Index) -> bool:
-    """A gathered index: every lookup is taken to touch an element of its own."""
-    found: list[IndexExpr] = [index.expr]
-    while found:
-        expr = found.pop()
-        if isinstance(expr, Lookup):
-            return True
-        if isinstance(expr, IndexOp):
-            found += [expr.left, expr.right]
-    return False
-
-
-def _joined(exprs: list[IndexExpr]) -> list[tuple[tuple[str, ...], tuple[IndexExpr, ...]]]:
-    """Indices that share coordinates, together."""
-    groups: list[tuple[set[str], list[IndexExpr]]] = []
-    for expr in exprs:
-        names, members = set(coordinates(expr)), [expr]
-        for other in [g for g in groups if g[0] & names]:
-            groups.remove(other)
-            names, members = names | other[0], other[1] + members
-        groups.append((names, members))
-    return [(tuple(sorted(names)), tuple(members)) for names, members in groups]
-
-
-@lru_cache(maxsize=4096)
-def _distinct(
-    axes: tuple[tuple[str, int, Fold], ...],
-    exprs: tuple[IndexExpr, ...],
-    values: tuple[tuple[str, int], ...],
-    maps: tuple[tuple[str, tuple[int, ...]], ...],
-) -> int:
-    """Distinct (folded coordinates, indices) over a box, by enumeration."""
-    numbers, tables = dict(values), dict(maps)
-    digits = {name: _images(fold, size) for name, size, fold in axes}
-    seen = set()
-    for point in product(*(range(size) for _, size, _ in axes)):
-        at = {name: value for (name, _, _), value in zip(axes, point, strict=True)}
-        seen.add(
-            (tuple(digits[n][v] for n, v in at.items()), tuple(_value(expr, at, numbers, tables) for expr in exprs))
-        )
-    return len(seen)
-
-
-def _images(fold: Fold, size: int) -> list[tuple[int, ...]]:
-    found = []
-    for value in range(size):
-        rest, image = value, []
-        for tile, width in fold.digits:
-            digit, rest = divmod(rest, tile)
-            if width is not None:
-                image.append(digit // width)
-        found.append(tuple(image))
-    return found
-
-
-def _value(expr: IndexExpr, at: dict[str, int], numbers: dict[str, int], tables: dict[str, tuple[int, ...]]) -> int:
-    if isinstance(expr, Int):
-        return expr.value
-    if isinstance(expr, Coordinate):
-        return at[expr.name]
-    if isinstance(expr, Size):
-        return numbers[expr.name]
-    if isinstance(expr, MapCall):
-        return tables[expr.name][_value(expr.argument, at, numbers, tables)]
-    if isinstance(expr, IndexOp):
-        left, right = (_value(side, at, numbers, tables) for side in (expr.left, expr.right))
-        results = {"+": left + right, "-": left - right, "*": left * right}
-        if expr.op in results:
-            return results[expr.op]
-        return left // right if expr.op == "//" else left % right
-    raise AccelsimError("a gathered index has no value before the data are known", expr.mark)
+    return isinstance(expr, Coordinate)

@@ -1,35 +1,42 @@
 """Bytes by level and tensor of one group (SEMANTICS section 3), every count exact.
 
-A tensor comes from the off-chip level through the levels that keep it, outermost first, and is read by the units from
-the innermost; what no level keeps is transferred at every iteration of the loops. What is made and used inside a group
-and kept nowhere stays in registers.
+An input comes from the off-chip level through the levels that keep it, outermost first, and is read by the units from
+the innermost; what no level keeps is transferred at every iteration of the loops, once for all Einsums that run in the
+same loops. What is made and used inside a group and kept nowhere stays in registers. A result is written, and its
+partial result read, at every iteration at the innermost level that keeps it; a tile that must make room takes its
+partial results one level out and fetches them from there when its turn comes again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from accelsim.cost.images import Counter
+from accelsim.cost.images import Counter, Visit
 from accelsim.einsum.ast import Access
 from accelsim.einsum.cascade import Einsum
 from accelsim.einsum.walk import coordinates
 from accelsim.mapping.bind import Placement
 from accelsim.mapping.capacity import loops_to
-from accelsim.mapping.model import OUTSIDE, Group, Kept
+from accelsim.mapping.model import Group, Kept
 from accelsim.result import Transfer
 
 ZERO = Transfer(Fraction(0), Fraction(0))
+Chain = tuple[tuple[str, Kept], ...]
 
 
 @dataclass(frozen=True)
 class Use:
-    """One access of an Einsum of the group to a tensor; `forwarded` reads are served from registers."""
+    """The accesses of an Einsum of the group to a tensor.
+
+    `chain` are the levels that keep the tensor for it, outermost first; `forwarded` reads are served from registers.
+    """
 
     einsum: Einsum
-    access: Access
+    accesses: tuple[Access, ...]
     loops: tuple[str, ...]
+    chain: Chain
     forwarded: bool
 
 
@@ -47,27 +54,37 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Life:
-    """A tensor in a group: who reads and writes it, and whether it comes from or goes to the outside."""
+    """A tensor in a group: who reads and writes it, whether others want it, and the bytes of an element."""
 
     tensor: str
     readers: tuple[Use, ...]
     writers: tuple[Use, ...]
-    external: bool
     wanted_outside: bool
     through_home: bool
     word: Fraction
 
+    @property
+    def fetching(self) -> tuple[Use, ...]:
+        return tuple(use for use in self.readers if not use.forwarded)
+
 
 def group_traffic(placement: Placement, counter: Counter, group: Group) -> dict[str, dict[str, Transfer]]:
-    """Level to tensor to bytes of one group."""
-    ledger = Ledger()
+    """Level to tensor to bytes of one group.
+
+    Raises:
+        AccelsimError: a tensor made in the group whose kept tile is gone before it is finished or read.
+    """
+    transfers = _Transfers(placement, counter, group, Ledger())
     for life in _lives(placement, group):
-        chain = _chain(placement, group, life)
-        if life.external:
-            _bring_in(placement, counter, life, chain, ledger)
+        if not life.writers:
+            transfers.bring_in(life)
+        elif life.through_home:
+            transfers.write(life)
+            transfers.bring_in(life)
         else:
-            _make(placement, counter, life, chain, ledger)
-    return ledger.found
+            transfers.write(life)
+            transfers.read_back(life)
+    return transfers.ledger.found
 
 
 def _lives(placement: Placement, group: Group) -> Iterator[Life]:
@@ -76,142 +93,155 @@ def _lives(placement: Placement, group: Group) -> Iterator[Life]:
     others = [e for e in placement.einsums if e.name not in group.einsums]
     tensors = dict.fromkeys(access.tensor for e in inside for access in (e.target, *e.reads))
     for tensor in tensors:
-        writers = tuple(_use(placement, group, e, e.target) for e in inside if e.tensor == tensor)
-        readers = tuple(_use(placement, group, e, a) for e in inside for a in _reads(e, tensor))
+        writers = [(e, (e.target,)) for e in inside if e.tensor == tensor]
+        readers = [(e, accesses) for e in inside if (accesses := reads_of(e, tensor))]
         yield Life(
             tensor=tensor,
-            readers=readers,
-            writers=writers,
-            external=not writers,
-            wanted_outside=tensor in cascade.outputs or any(_reads(e, tensor) for e in others),
+            readers=tuple(_use(placement, group, *reader) for reader in readers),
+            writers=tuple(_use(placement, group, *writer) for writer in writers),
+            wanted_outside=tensor in cascade.outputs or any(reads_of(e, tensor) for e in others),
             through_home=tensor in placement.plan.home,
             word=placement.step.types[tensor].bytes,
         )
 
 
-def _reads(einsum: Einsum, tensor: str) -> list[Access]:
-    """The accesses of an Einsum that read a tensor; one that is read at several places by one Einsum counts once."""
-    found = [access for access in einsum.reads if access.tensor == tensor]
-    return found[:1]
+def reads_of(einsum: Einsum, tensor: str) -> tuple[Access, ...]:
+    return tuple(access for access in einsum.reads if access.tensor == tensor)
 
 
-def _use(placement: Placement, group: Group, einsum: Einsum, access: Access) -> Use:
-    forwarded = (access.tensor, einsum.name) in placement.plan.forward
-    return Use(einsum, access, group.loops_of(einsum.name), forwarded)
+def _use(placement: Placement, group: Group, einsum: Einsum, accesses: tuple[Access, ...]) -> Use:
+    tensor = accesses[0].tensor
+    forwarded = (tensor, einsum.name) in placement.plan.forward
+    return Use(einsum, accesses, group.loops_of(einsum.name), chain_of(placement, group, einsum, tensor), forwarded)
 
 
-def _chain(placement: Placement, group: Group, life: Life) -> list[tuple[str, Kept]]:
-    """Levels that keep the tensor in this group, outermost first."""
+def chain_of(placement: Placement, group: Group, einsum: Einsum, tensor: str) -> Chain:
+    """The levels that keep a tensor for an Einsum, outermost first: those whose loop it runs in."""
     found = []
     for level in placement.arch.levels[1:]:
         keep = placement.plan.keep.get(level.name)
-        kept = keep.tensors.get(life.tensor) if keep else None
-        uses = (*life.readers, *life.writers)
-        if kept and any(loops_to(group, use.einsum.name, kept.at) is not None for use in uses):
+        kept = keep.tensors.get(tensor) if keep else None
+        if kept and loops_to(group, einsum.name, kept.at) is not None:
             found.append((level.name, kept))
-    return found
+    return tuple(found)
 
 
-def _filled(counter: Counter, group_use: Use, at: str) -> int:
-    """Elements filled into a level that keeps the tensor for loop `at`.
+@dataclass(frozen=True)
+class _Transfers:
+    """What one group moves."""
 
-    Once per iteration of the loops from the outermost to the innermost one, at or outside `at`, that indexes it.
-    """
-    loops = group_use.loops
-    outside = loops[: loops.index(at) + 1] if at in loops else ()
-    owner = counter.placement.owner
-    names = {name for index in group_use.access.indices for name in coordinates(index.expr)}
-    while outside and owner[outside[-1]] not in names:
-        outside = outside[:-1]
-    return counter.touched(group_use.einsum, group_use.access, outside)
+    placement: Placement
+    counter: Counter
+    group: Group
+    ledger: Ledger
+
+    def bring_in(self, life: Life) -> None:
+        """An input, or a tensor that comes back from the off-chip level: through levels to the units."""
+        off_chip = self.placement.arch.off_chip.name
+        direct = [use for use in life.fetching if not use.chain]
+        self.ledger.add(off_chip, life.tensor, read=self.streamed(direct) * life.word)
+        for use in life.fetching:
+            if use.chain:
+                self.ledger.add(use.chain[-1][0], life.tensor, read=self.streamed([use]) * life.word)
+        for (source, level), (kept, uses) in self._fills(life, off_chip).items():
+            filled = Fraction(self.filled(uses, kept.at))
+            given = filled
+            if source == off_chip and kept.fraction < 1:
+                given = kept.fraction * filled + (1 - kept.fraction) * self.streamed(uses)
+            self.ledger.add(source, life.tensor, read=given * life.word)
+            self.ledger.add(level, life.tensor, write=filled * life.word)
+
+    def _fills(self, life: Life, off_chip: str) -> dict[tuple[str, str], tuple[Kept, list[Use]]]:
+        """(from, to) of every two neighbouring levels, with the uses that are served through them."""
+        found: dict[tuple[str, str], tuple[Kept, list[Use]]] = {}
+        for use in life.fetching:
+            source = off_chip
+            for level, kept in use.chain:
+                found.setdefault((source, level), (kept, []))[1].append(use)
+                source = level
+        return found
+
+    def write(self, life: Life) -> None:
+        """A tensor that the group makes: updates at the innermost level, what is finished or evicted further out."""
+        (use,) = life.writers
+        first, moved, inner = self.counter.images(_visits([use]), ()), self.streamed([use]), ""
+        for level, kept in reversed(use.chain):
+            self.ledger.add(level, life.tensor, (moved - first) * life.word, moved * life.word)
+            if inner:
+                self.ledger.add(inner, life.tensor, write=(moved - first) * life.word)
+            moved, inner = self.filled([use], kept.at), level
+        goes_out = life.wanted_outside or life.through_home
+        share = use.chain[0][1].fraction if use.chain else Fraction(1)
+        if goes_out:
+            untouched = 0 if self._along(life) else self.counter.results(life.tensor) - first
+            self._write_off_chip(life, share, moved, moved - first, untouched)
+            if inner:
+                self.ledger.add(inner, life.tensor, write=(moved - first) * life.word)
+        if share < 1:
+            updates = self.streamed([use])
+            self._write_off_chip(life, 1 - share, updates, updates - first, 0)
+
+    def _write_off_chip(self, life: Life, share: Fraction, written: int, back: int, untouched: int) -> None:
+        """`untouched` elements are results of a reduction over no points: they are written all the same, whole."""
+        write = share * written + untouched
+        self.ledger.add(self.placement.arch.off_chip.name, life.tensor, share * back * life.word, write * life.word)
+
+    def read_back(self, life: Life) -> None:
+        """What the group's own Einsums read of what it made; the streamed fraction comes from the off-chip level."""
+        (maker,) = life.writers
+        for use in life.fetching:
+            for _, kept in dict([*maker.chain, *use.chain]).items():
+                self._check_alive(life, maker, use, kept)
+            if use.chain:
+                moved, share = self.streamed([use]) * life.word, use.chain[0][1].fraction
+                self.ledger.add(use.chain[-1][0], life.tensor, read=moved)
+                self.ledger.add(self.placement.arch.off_chip.name, life.tensor, read=(1 - share) * moved)
+
+    def _check_alive(self, life: Life, maker: Use, use: Use, kept: Kept) -> None:
+        """Refuse a tile that is gone before it is finished or read: its bytes would be too few (SEMANTICS section 5)."""
+        made, read = (loops_to(self.group, u.einsum.name, kept.at) for u in (maker, use))
+        if made is None or made != read:
+            raise kept.node.error(
+                f"{life.tensor} is kept at {kept.at}, but {maker.einsum.name} and {use.einsum.name} reach it in other "
+                f"loops: keep it further out, or give it a home"
+            )
+        carried = [loop for loop in made if self.placement.owner[loop] == self._along(life)]
+        cut = self.filled([maker], kept.at) > self.counter.images(_visits([maker]), ())
+        if carried or (cut and not life.wanted_outside):
+            raise kept.node.error(
+                f"{life.tensor} is kept at {kept.at}, but it is carried over {carried[0] if carried else 'its sum'}: "
+                "keep it further out"
+            )
+
+    def _along(self, life: Life) -> str | None:
+        """The rank along which a tensor recurs."""
+        return self.counter.shapes.cascade.generative.get(life.tensor)
+
+    def streamed(self, uses: Sequence[Use]) -> int:
+        """Elements transferred at every iteration of the loops, once for Einsums in the same loops."""
+        return self._shared([(use.loops, use) for use in uses])
+
+    def filled(self, uses: Sequence[Use], at: str) -> int:
+        """Elements filled into a level: once per iteration of the loops down to the innermost, at or outside `at`, that
+        indexes the tensor."""
+        return self._shared([(loops_to(self.group, use.einsum.name, at) or (), use) for use in uses], indexing=True)
+
+    def _shared(self, placed: Sequence[tuple[tuple[str, ...], Use]], indexing: bool = False) -> int:
+        together: dict[tuple[str, ...], list[Use]] = {}
+        for loops, use in placed:
+            together.setdefault(loops, []).append(use)
+        return sum(
+            self.counter.images(_visits(uses), self._indexing(loops, uses) if indexing else loops)
+            for loops, uses in together.items()
+        )
+
+    def _indexing(self, loops: tuple[str, ...], uses: Sequence[Use]) -> tuple[str, ...]:
+        """The loops down to the innermost one that indexes the tensor."""
+        names = set(coordinates(*(access for use in uses for access in use.accesses)))
+        while loops and self.placement.owner[loops[-1]] not in names:
+            loops = loops[:-1]
+        return loops
 
 
-def _streamed(counter: Counter, use: Use) -> int:
-    """Elements transferred when the tensor is moved at every iteration of the Einsum's loops."""
-    return counter.touched(use.einsum, use.access, use.loops)
-
-
-def _most(counts: list[int]) -> int:
-    """A tensor that several Einsums of a group read is filled once."""
-    return max(counts, default=0)
-
-
-def _bring_in(
-    placement: Placement, counter: Counter, life: Life, chain: list[tuple[str, Kept]], ledger: Ledger
-) -> None:
-    """An input, or a tensor of an earlier group: off-chip level, levels that keep it, units."""
-    off_chip = placement.arch.off_chip.name
-    fetched = [use for use in life.readers if not use.forwarded]
-    streamed = _most([_streamed(counter, use) for use in fetched])
-    if not chain:
-        ledger.add(off_chip, life.tensor, read=streamed * life.word)
-        return
-    source, share = off_chip, chain[0][1].fraction
-    for level, kept in chain:
-        filled = _most([_filled(counter, use, kept.at) for use in fetched])
-        off = source == off_chip
-        ledger.add(source, life.tensor, read=(share * filled + (1 - share) * streamed if off else filled) * life.word)
-        ledger.add(level, life.tensor, write=filled * life.word)
-        source = level
-    for use in fetched:
-        ledger.add(source, life.tensor, read=_streamed(counter, use) * life.word)
-
-
-def _make(placement: Placement, counter: Counter, life: Life, chain: list[tuple[str, Kept]], ledger: Ledger) -> None:
-    """A tensor that the group itself makes."""
-    off_chip = placement.arch.off_chip.name
-    fetched = [use for use in life.readers if not use.forwarded]
-    for use in life.writers:
-        _write(placement, counter, life, use, chain, ledger)
-    if life.through_home:
-        _bring_in(placement, counter, life, _reading_chain(life, chain), ledger)
-    elif chain:
-        for use in fetched:
-            ledger.add(chain[-1][0], life.tensor, read=_streamed(counter, use) * life.word)
-        share = chain[0][1].fraction
-        if share < 1 and not life.wanted_outside:
-            spilled = sum(_streamed(counter, use) for use in fetched)
-            written = sum(_streamed(counter, use) for use in life.writers)
-            ledger.add(off_chip, life.tensor, (1 - share) * spilled * life.word, (1 - share) * written * life.word)
-
-
-def _reading_chain(life: Life, chain: list[tuple[str, Kept]]) -> list[tuple[str, Kept]]:
-    """Levels that keep a tensor for its readers, when it has gone through the off-chip level in between."""
-    return [(level, kept) for level, kept in chain if any(kept.at in use.loops for use in life.readers)]
-
-
-def _write(
-    placement: Placement, counter: Counter, life: Life, use: Use, chain: list[tuple[str, Kept]], ledger: Ledger
-) -> None:
-    """What one Einsum writes: at the innermost level that keeps the tensor, and off chip where it is wanted there."""
-    off_chip = placement.arch.off_chip.name
-    word = life.word
-    here = [(level, kept) for level, kept in chain if kept.at in use.loops or kept.at == OUTSIDE]
-    updates = _streamed(counter, use)
-    first = _first_updates(counter, use)
-    if here:
-        level, kept = here[-1]
-        ledger.add(level, life.tensor, read=(updates - first) * word, write=updates * word)
-    if not (life.wanted_outside or life.through_home):
-        return
-    if here:
-        kept = here[0][1]
-        drained = _at_least_once(counter, use, _filled(counter, use, kept.at))
-        ledger.add(off_chip, life.tensor, write=(kept.fraction * drained + (1 - kept.fraction) * updates) * word)
-        ledger.add(off_chip, life.tensor, read=(1 - kept.fraction) * (updates - first) * word)
-    else:
-        ledger.add(off_chip, life.tensor, (updates - first) * word, _at_least_once(counter, use, updates) * word)
-
-
-def _first_updates(counter: Counter, use: Use) -> int:
-    """Updates that begin an accumulation: those of the loops that the reduction does not go over."""
-    owner = counter.placement.owner
-    kept = tuple(loop for loop in use.loops if owner[loop] not in use.einsum.reduced)
-    return counter.touched(use.einsum, use.access, kept)
-
-
-def _at_least_once(counter: Counter, use: Use, count: int) -> int:
-    """A reduction has a value at every element of its tensor, also where a mask leaves no point."""
-    if not use.einsum.reduced:
-        return count
-    return max(count, counter.touched(use.einsum, use.access, (), masked=False))
+def _visits(uses: Sequence[Use]) -> list[Visit]:
+    return [Visit(use.einsum, access) for use in uses for access in use.accesses]

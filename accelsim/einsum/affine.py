@@ -27,6 +27,7 @@ UNKNOWN = (-(1 << 80), 1 << 80)
 NOWHERE = Mark("", 0, 0)
 OPERATORS: dict[str, Callable[[int, int], int]] = {"+": add, "-": sub, "*": mul, "//": floordiv}
 NEVER = Test("<", Int(0), Int(0))
+MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 OPPOSITE = {"<": ">=", ">=": "<", "<=": ">", ">": "<=", "==": "!=", "!=": "=="}
 
 
@@ -203,8 +204,16 @@ def _decided(op: str, test: Test, scope: Scope) -> Predicate | bool:
         always, never = {op: never["=="]}, {op: always["=="]}
     if always[op] or never[op]:
         return always[op]
+    return _written(op, form)
+
+
+def _written(op: str, form: Affine) -> Test:
+    """`form op 0` in the one way in which it is written: nothing negative, `<` and `<=` before `>` and `>=`."""
     left = Affine(max(form.constant, 0), tuple((a, c) for a, c in form.terms if c > 0))
     right = Affine(max(-form.constant, 0), tuple((a, -c) for a, c in form.terms if c < 0))
+    swap = op in (">", ">=") if op in MIRRORED else repr(left) > repr(right)
+    if not left.terms or (swap and right.terms):
+        left, right, op = right, left, MIRRORED.get(op, op)
     return Test(op, expression(left), expression(right))
 
 

@@ -54,6 +54,21 @@ def presences(shapes: Shapes) -> dict[str, Predicate | None]:
         AccelsimError: a mask that is read through an index tensor, a selection among masked points that is read, or a
             mask that grows beyond bounds.
     """
+    return _learned(shapes)[0]
+
+
+def elements(shapes: Shapes) -> dict[str, Predicate | None]:
+    """The predicate of the elements of each tensor that lacks some, in the coordinates of its dimensions.
+
+    None: that depends on how many points there are (a selection among masked points).
+
+    Raises:
+        AccelsimError: as `presences`.
+    """
+    return _learned(shapes)[1].absent
+
+
+def _learned(shapes: Shapes) -> tuple[dict[str, Predicate | None], _Known]:
     cascade, scope = shapes.cascade, scope_of(shapes)
     known = _Known(shapes, scope, {}, {})
     found: dict[str, Predicate | None] = {}
@@ -65,7 +80,7 @@ def presences(shapes: Shapes) -> dict[str, Predicate | None]:
         results = {line.name: _result(line, conditions[line.name], known) for line in lines}
         for tensor in dict.fromkeys(line.tensor for line in lines):
             known.learn(tensor, results)
-    return found
+    return found, known
 
 
 def _checked(line: Einsum, part: Predicate | bool) -> Predicate | None:
@@ -178,12 +193,10 @@ def _read(access: Access, known: _Known) -> Predicate | bool:
     """The presence of a tensor at the place that is read, in the coordinates of the line that reads."""
     part, shapes = known.absent[access.tensor], known.shapes
     if part is None:
-        raise AccelsimError(
-            f"not supported yet: points of {access.tensor}, a selection among masked points", access.mark
-        )
+        raise AccelsimError(f"not supported yet: {access.tensor} selects among masked points", access.mark)
     used = coordinates(part)
     dims = zip(shapes.cascade.tensors[access.tensor], access.indices, shapes.shapes[access.tensor], strict=True)
-    kept = [(name, index, size) for name, index, size in dims if name in used]
+    kept = [(name, index, size) for name, index, size in dims if name in used or index.edge == "zero"]
     choices = product(*(_cases(index, size, access) for _, index, size in kept))
     return disjunction(_case(part, [name for name, _, _ in kept], choice, known.scope) for choice in choices)
 

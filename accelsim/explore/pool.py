@@ -1,15 +1,20 @@
-"""Executors: a function applied to every item, here or in processes of their own whose death loses one item at most."""
+"""Executors: a function applied to every item, here or in processes of their own whose death loses one item at most.
+
+Each process has a pipe of its own and shares nothing with the others, so that one that is killed at any moment leaves no
+lock behind for the rest to wait on.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
 import signal
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any, TypeVar
 
 from accelsim.errors import AccelsimError
 
@@ -18,12 +23,22 @@ Answer = TypeVar("Answer")
 MAX_DEATHS = 3
 LARGEST_CHUNK = 16
 CHUNKS_EACH = 4
-AHEAD = 2  # chunks per worker that are handed out, so that none waits for the next
 
 
 @dataclass(frozen=True)
 class Crashed:
     """The answer of an item whose process died `MAX_DEATHS` times."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Worker:
+    process: BaseProcess
+    pipe: Connection
+
+    def end(self) -> None:
+        self.pipe.close()
+        self.process.kill()
+        self.process.join()
 
 
 def run_local(
@@ -41,9 +56,27 @@ def run_local(
         yield from ((index, task(item)) for index, item in enumerate(items))
         return
     pending = deque(_chunks(len(items), workers))
-    while pending:
-        lost = yield from _until_death(task, items, pending, workers)
-        yield from _one_by_one(task, items, lost)
+    busy: dict[Connection, tuple[_Worker, range]] = {}
+    idle: list[_Worker] = []
+    deaths = dict.fromkeys(range(len(items)), 0)
+    try:
+        while pending or busy:
+            while pending and len(busy) < workers:
+                worker = idle.pop() if idle else _started(task)
+                if _hand(worker, [items[i] for i in pending[0]]):
+                    busy[worker.pipe] = (worker, pending.popleft())
+            ready = wait(list(busy))
+            for pipe in [pipe for pipe in busy if pipe in ready]:
+                worker, chunk = busy.pop(pipe)
+                answers = _answers(worker)
+                if answers is not None:
+                    idle.append(worker)
+                    yield from zip(chunk, answers, strict=True)
+                else:
+                    yield from _bury(worker, chunk, deaths, pending)
+    finally:
+        for worker in [*idle, *(worker for worker, _ in busy.values())]:
+            worker.end()
 
 
 def _chunks(count: int, workers: int) -> list[range]:
@@ -51,69 +84,69 @@ def _chunks(count: int, workers: int) -> list[range]:
     return [range(start, min(start + size, count)) for start in range(0, count, size)]
 
 
-def _until_death(
-    task: Callable[[Item], Answer], items: Sequence[Item], pending: deque[range], workers: int
-) -> Generator[tuple[int, Answer | Crashed], None, list[int]]:
-    """Answers until nothing is pending or a process dies; returns the indices that a death took."""
-    handed: dict[Future[list[Answer]], range] = {}
-    pool = _pool(min(workers, len(pending)))
+def _bury(
+    worker: _Worker, chunk: range, deaths: dict[int, int], pending: deque[range]
+) -> Iterator[tuple[int, Crashed]]:
+    """A chunk that its process took along is handed out again item by item, so that the next death tells whose it was."""
+    worker.end()
+    for index in chunk:
+        deaths[index] += 1
+        if deaths[index] == MAX_DEATHS:
+            yield index, Crashed()
+        else:
+            pending.append(range(index, index + 1))
+
+
+def _hand(worker: _Worker, items: list[Any]) -> bool:
+    """Whether the process took the items; one that died while idle does not."""
     try:
-        while pending or handed:
-            while pending and len(handed) < AHEAD * workers:
-                handed[pool.submit(_run_chunk, task, [items[i] for i in pending[0]])] = pending[0]
-                pending.popleft()
-            for future in wait(handed, return_when=FIRST_COMPLETED).done:
-                answers = future.result()
-                yield from zip(handed.pop(future), answers, strict=True)
-    except BrokenProcessPool:
-        return [index for chunk in handed.values() for index in chunk]
-    finally:
-        pool.shutdown(cancel_futures=True)
-    return []
+        worker.pipe.send(items)
+    except OSError:
+        worker.end()
+        return False
+    return True
 
 
-def _one_by_one(
-    task: Callable[[Item], Answer], items: Sequence[Item], lost: list[int]
-) -> Iterator[tuple[int, Answer | Crashed]]:
-    """Answers of items that a death took, each alone in a process, so that the next death tells whose it was."""
-    deaths = dict.fromkeys(lost, 1)
-    while deaths:
-        pool = _pool(1)
-        try:
-            for index in list(deaths):
-                yield index, pool.submit(task, items[index]).result()
-                del deaths[index]
-        except BrokenProcessPool:
-            deaths[index] += 1
-            if deaths[index] == MAX_DEATHS:
-                del deaths[index]
-                yield index, Crashed()
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _run_chunk(task: Callable[[Item], Answer], items: list[Item]) -> list[Answer]:
-    return [task(item) for item in items]
-
-
-def _pool(workers: int) -> ProcessPoolExecutor:
-    """Fresh processes that are known to start."""
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _leave_interrupts)
+def _answers(worker: _Worker) -> list[Any] | None:
+    """The answers of a chunk, None from a process that died. Raises what the task raised."""
     try:
-        pool.submit(_answer).result()
-    except BrokenProcessPool:
-        pool.shutdown()
+        answers = worker.pipe.recv()
+    except (EOFError, OSError):
+        return None
+    if isinstance(answers, BaseException):
+        raise answers
+    return list(answers)
+
+
+def _started(task: Callable[[Any], Any]) -> _Worker:
+    """A fresh process that is known to have started."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs, task), daemon=True)
+    process.start()
+    theirs.close()
+    worker = _Worker(process, ours)
+    if _answers(worker) is None:
+        worker.end()
         raise AccelsimError(
             'processes do not start: a script that asks for workers needs `if __name__ == "__main__":`, '
             "and must be a file"
-        ) from None
-    return pool
+        )
+    return worker
 
 
-def _leave_interrupts() -> None:
-    """An interrupt ends a process silently; what it means is said by the one that started it."""
+def _serve(pipe: Connection, task: Callable[[Any], Any]) -> None:
+    """The life of a process: chunks of items in, their answers out, until the pipe closes.
+
+    An interrupt ends it silently; what it means is said by the one that started it.
+    """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def _answer() -> bool:
-    return True
+    with suppress(EOFError, BrokenPipeError):
+        pipe.send([])
+        while True:
+            items = pipe.recv()
+            try:
+                answers: list[Any] | BaseException = [task(item) for item in items]
+            except Exception as error:
+                answers = error
+            pipe.send(answers)

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING
 
 from accelsim.report.numbers import digits, plain
 from accelsim.report.study import Study
-from accelsim.report.style import GREY, INK, WIDTH, Paint, grid_on, legend_above, new_figure, paints, set_sizes
+from accelsim.report.style import (
+    GREY,
+    INK,
+    WIDTH,
+    Paint,
+    grid_on,
+    legend_above,
+    name_sizes,
+    new_figure,
+    paints,
+    set_sizes,
+)
 from accelsim.report.tables import Cell, Table
 
 if TYPE_CHECKING:
@@ -38,16 +49,15 @@ def draw_ratios(table: Table, study: Study, quantity: str, what: str) -> Figure:
     kinds = [name for name in workloads if name.endswith(" mean")]
     panels = [name for name in workloads if name not in kinds]
     series, paint = table.texts("arch"), paints(study.archs, study.baseline)
-    values = table.lookup(quantity, "workload", "size", "arch")
     figure = new_figure(WIDTH, 3.1)
     widths = [1.0 for _ in panels] + [0.42 * max(2, len(panels))]
     axes = figure.subplots(1, len(widths), sharey=True, width_ratios=widths, squeeze=False)[0]
     for ax, workload in zip(axes, panels, strict=False):
-        inner = {(size, arch): v for (name, size, arch), v in values.items() if name == workload}
+        inner = table.where(workload=workload).lookup(quantity, "size", "arch")
         cluster(ax, Bars(study.sizes, series, inner, paint))
         set_sizes(ax, range(len(study.sizes)), study.sizes)
         ax.set_xlabel(plain(study.label(workload)))
-    averages = {(name, arch): v for (name, _, arch), v in values.items() if name in kinds}
+    averages = table.where(size=None).lookup(quantity, "workload", "arch")
     cluster(axes[-1], Bars(kinds, series, averages, paint), labels=True)
     axes[-1].set_xticks(range(len(kinds)), [kind.removesuffix(" mean") for kind in kinds])
     axes[-1].set_xlabel("mean over all points")
@@ -55,8 +65,9 @@ def draw_ratios(table: Table, study: Study, quantity: str, what: str) -> Figure:
     for ax in axes:
         ax.axhline(1.0, color=GREY, linewidth=1.4, zorder=2.5)
         grid_on(ax)
-    top = max([1.0, *values.values()])
+    top = max([1.0, *table.numbers(quantity)])
     axes[0].set_ylim(0, top * 1.14)
+    name_sizes(figure, study.settings.size_label)
     axes[0].set_ylabel(f"{what}, relative to {study.label(study.baseline)}")
     legend_above(figure, {study.label(a): paint[a] for a in series}, f"{study.label(study.baseline)} = 1")
     return figure
@@ -83,18 +94,19 @@ def cluster(axes: Axes, bars: Bars, labels: bool = False) -> None:
 def draw_utilization(table: Table, study: Study) -> Figure:
     """Utilisation: a row of panels per unit, a column per workload, groups of bars over the sizes."""
     units, workloads = table.texts("unit"), table.texts("workload")
-    values, paint = table.lookup("utilization", "unit", "workload", "size", "arch"), paints(study.archs, study.baseline)
+    paint = paints(study.archs, study.baseline)
     figure = new_figure(WIDTH, 0.5 + 1.75 * len(units))
     axes = figure.subplots(len(units), len(workloads), sharex=True, sharey=True, squeeze=False)
     for row, unit in zip(axes, units, strict=True):
         for ax, workload in zip(row, workloads, strict=True):
-            inner = {(size, a): v for (u, w, size, a), v in values.items() if (u, w) == (unit, workload)}
+            inner = table.where(unit=unit, workload=workload).lookup("utilization", "size", "arch")
             cluster(ax, Bars(study.sizes, study.archs, inner, paint))
             set_sizes(ax, range(len(study.sizes)), study.sizes)
             percent_axis(ax)
         row[0].set_ylabel(f"utilisation of {plain(unit)}")
     for ax, workload in zip(axes[-1], workloads, strict=True):
         ax.set_xlabel(plain(study.label(workload)))
+    name_sizes(figure, study.settings.size_label)
     legend_above(figure, {study.label(arch): paint[arch] for arch in study.archs})
     return figure
 

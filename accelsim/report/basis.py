@@ -30,9 +30,8 @@ def warnings(study: Study) -> list[str]:
     doubts = []
     failed = sum(row.run is None for row in study.rows)
     if failed:
-        doubts.append(
-            f"{failed} of {len(study.rows)} points failed (listed below); means are over the points that both designs have."
-        )
+        told = "see failed points; means are over the points that both designs have"
+        doubts.append(f"{failed} of {len(study.rows)} points failed: {told}.")
     versions = sorted({row.run.version for row in study.rows if row.run})
     if len(versions) > 1:
         doubts.append(f"The rows were computed by several versions: {', '.join(versions)}.")

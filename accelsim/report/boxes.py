@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from accelsim.einsum.cascade import Cascade, Einsum
+from accelsim.einsum.passes import stages
 from accelsim.einsum.text import render_einsum, render_expr
 from accelsim.report.style import COLOURS, GREY
 
@@ -65,31 +66,37 @@ def arrows_of(cascade: Cascade) -> list[Arrow]:
 
 
 def layers_of(cascade: Cascade, arrows: Sequence[Arrow], stage: Mapping[str, int]) -> dict[str, int]:
-    """The layer of every tensor: below all that it reads, and below the lines of earlier passes."""
+    """The layer of every tensor: below what it reads, above what it reads of a step before, below earlier passes."""
     order = [cascade.einsums[i] for component in cascade.components for i in component]
-    lines = sorted((line for line in order if line.name == line.tensor), key=lambda line: stage.get(line.name, 1))
+    lines = sorted((line for line in order if line.name == line.tensor), key=lambda line: stage.get(line.tensor, 1))
     above: dict[str, list[str]] = {}
     for arrow in arrows:
-        if not arrow.back:
-            above.setdefault(arrow.reader, []).append(arrow.tensor)
+        upper, lower = (arrow.reader, arrow.tensor) if arrow.back else (arrow.tensor, arrow.reader)
+        above.setdefault(lower, []).append(upper)
     layers: dict[str, int] = {}
     floor, current = 1, 1
     for line in lines:
-        if stage.get(line.name, 1) > current:
-            floor, current = max(layers.values()) + 1, stage[line.name]
+        if stage.get(line.tensor, 1) > current:
+            floor, current = max(layers.values()) + 1, stage[line.tensor]
         layers[line.tensor] = max([floor, *(layers[name] + 1 for name in above.get(line.tensor, ()) if name in layers)])
     readers = {name: [a.reader for a in arrows if a.tensor == name] for name in cascade.inputs}
     inputs = {name: min(layers[reader] for reader in found) - 1 for name, found in readers.items() if found}
     return inputs | layers
 
 
-def bands_of(cascade: Cascade, layers: Mapping[str, int], stage: Mapping[str, int]) -> dict[int, int]:
+def stages_of(cascade: Cascade, rank: str) -> dict[str, int]:
+    """The pass over a rank in which each tensor is made; a start counts as the line that goes on from it."""
+    found = stages(cascade, rank) if rank else {}
+    names = {line.tensor: (line.tensor, f"{line.tensor}@start") for line in cascade.einsums}
+    return {tensor: max(found.get(name, 1) for name in lines) for tensor, lines in names.items()}
+
+
+def bands_of(layers: Mapping[str, int], stage: Mapping[str, int]) -> dict[int, int]:
     """The layer in which each pass begins; none where there is a single pass."""
     first: dict[int, int] = {}
-    for line in cascade.einsums:
-        number = stage.get(line.name, 1)
-        first[number] = min(first.get(number, layers[line.tensor]), layers[line.tensor])
-    return {} if len(first) < 2 else {layer: number for number, layer in first.items()}
+    for tensor, number in stage.items():
+        first[number] = min(first.get(number, layers[tensor]), layers[tensor])
+    return {} if len(first) < 2 else {layer: number for number, layer in sorted(first.items())}
 
 
 def box_of(name: str, cascade: Cascade, layer: int, arrows: Sequence[Arrow]) -> Box:

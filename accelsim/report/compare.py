@@ -1,4 +1,4 @@
-"""The numbers of comparisons: ratios to the baseline point by point, their means, the ladder, what assumptions change."""
+"""The numbers of comparisons: ratios to the baseline by point, their means, the ladder, what assumptions change."""
 
 from __future__ import annotations
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
-from accelsim.explore import pareto
 from accelsim.explore.objectives import objective
-from accelsim.report.rows import Row
+from accelsim.explore.pareto import DESIGN, front
+from accelsim.report.rows import Row, Value
 from accelsim.report.study import Study, varying_keys
 from accelsim.report.tables import Table, table_of
 
@@ -24,17 +24,36 @@ MOST_CASES = 6
 
 
 def design_table(study: Study) -> Table:
-    """A row per design and case with its objectives; what varies in a case is the workload and its sizes."""
+    """A row per design and case with its objectives.
+
+    What varies in a case is the workload, its sizes and the assumptions; designs compete within a case.
+    """
     names = objectives_of(study)
-    varying = varying_keys(study.rows)
-    several = len({row.arch for row in study.rows}) > 1
+    settings = [row.settings for row in study.rows]
+    keys, sizes = _telling(settings), [key for key in varying_keys(settings) if not key.startswith(DESIGN)]
+    several = len({_stands_for(study, row.arch)[0] for row in study.rows}) > 1
     rows = (
-        (_case(study, row, varying), _design(study, row, varying, several), *values, row.run.bound_by)
+        (_case(study, row, sizes, replaced), _design(study.label(arch), row, keys, several), *values, row.run.bound_by)
         for row in study.rows
+        for arch, replaced in [_stands_for(study, row.arch)]
         if row.run
         for values in [[objective(row.run.document, name) or None for name in names]]
     )
     return table_of(("case", "design", *names, "bound_by"), rows)
+
+
+def _stands_for(study: Study, arch: str) -> tuple[str, str]:
+    """The architecture of the study that one stands for, and the assumptions under which it does ("" for its own)."""
+    found = ((own, o.label) for o in study.settings.overlays for own, other in o.archs.items() if other == arch)
+    return next(found, (arch, "")) if arch not in study.archs else (arch, "")
+
+
+def _telling(settings: Sequence[Mapping[str, Value]]) -> list[str]:
+    """The keys by which designs differ: one of them where they vary together."""
+    keys = [key for key in varying_keys(settings) if key.startswith(DESIGN)]
+    designs = {tuple(chosen.get(key) for key in keys) for chosen in settings}
+    alone = (key for key in keys if len({chosen.get(key) for chosen in settings}) == len(designs))
+    return next(([key] for key in alone), keys)
 
 
 def objectives_of(study: Study) -> tuple[str, ...]:
@@ -44,18 +63,18 @@ def objectives_of(study: Study) -> tuple[str, ...]:
     return tuple(name for name in wanted if any(objective(run.document, name) for run in runs))
 
 
-def _case(study: Study, row: Row, varying: set[str]) -> str:
-    own = [f"{k.rpartition('.')[2]}={v}" for k, v in row.settings.items() if k in varying and not _is_design(k)]
-    return " ".join([study.label(row.workload), *own])
+def _case(study: Study, row: Row, keys: Sequence[str], assumptions: str) -> str:
+    own = [f"{_last(key)}={row.settings[key]}" for key in keys if key in row.settings]
+    return " ".join([study.label(row.workload), *own]) + (f", {assumptions}" if assumptions else "")
 
 
-def _design(study: Study, row: Row, varying: set[str], several: bool) -> str:
-    own = [f"{k.rpartition('.')[2]}={v}" for k, v in row.settings.items() if k in varying and _is_design(k)]
-    return " ".join([*([study.label(row.arch)] if several or not own else []), *own])
+def _design(label: str, row: Row, keys: Sequence[str], several: bool) -> str:
+    own = [f"{_last(key)}={row.settings[key]}" for key in keys if key in row.settings]
+    return " ".join([*([label] if several or not own else []), *own])
 
 
-def _is_design(key: str) -> bool:
-    return key.startswith(pareto.DESIGN)
+def _last(path: str) -> str:
+    return path.rpartition(".")[2]
 
 
 def pareto_pairs(study: Study) -> list[tuple[str, str]]:
@@ -76,7 +95,7 @@ def front_table(table: Table, pair: tuple[str, str]) -> Table:
         values = [some.lookup(name, "design") for name in pair]
         known = [key for key in values[0] if key in values[1]]
         points = [(values[0][key], values[1][key]) for key in known]
-        best = set(pareto.front(points))
+        best = set(front(points))
         rows += [
             (case, number[str(design)], design, *points[i], "yes" if i in best else "no")
             for i, (design,) in enumerate(known)

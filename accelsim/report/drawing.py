@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from accelsim.einsum.cascade import Cascade, Shapes
 from accelsim.einsum.passes import passes as count_passes
-from accelsim.einsum.passes import stages
 from accelsim.errors import AccelsimError
 from accelsim.report import svg
 from accelsim.report.boxes import (
@@ -27,6 +26,7 @@ from accelsim.report.boxes import (
     bands_of,
     box_of,
     layers_of,
+    stages_of,
 )
 from accelsim.report.layers import Edge, Layout, Node, lay_out
 from accelsim.report.style import GREY, INK
@@ -94,10 +94,10 @@ def _sheet(title: str, shapes: Shapes, passes: Mapping[str, int]) -> _Sheet:
     if len(cascade.einsums) > MAX_LINES:
         raise AccelsimError(f"a drawing of {len(cascade.einsums)} lines cannot be read; at most {MAX_LINES} are drawn")
     rank = _banded(cascade, passes)
-    stage = stages(cascade, rank) if rank else {}
+    stage = stages_of(cascade, rank)
     arrows = arrows_of(cascade)
     layers = layers_of(cascade, arrows, stage)
-    bands = bands_of(cascade, layers, stage)
+    bands = bands_of(layers, stage)
     boxes = {name: box_of(name, cascade, layers[name], arrows) for name in layers}
     across = [arrow for arrow in arrows if not arrow.loop]
     edges = [Edge(*sorted((a.tensor, a.reader), key=layers.__getitem__)) for a in across]
@@ -106,11 +106,7 @@ def _sheet(title: str, shapes: Shapes, passes: Mapping[str, int]) -> _Sheet:
     summary = _summary(shapes, passes)
     width = max(layout.width, len(title) * (LETTER + 2), len(summary) * LETTER)
     below = [
-        *(
-            part
-            for layer, number in bands.items()
-            for part in _band(layout.tops[layer], f"pass {number} over {rank}", width)
-        ),
+        *(_band(layout.tops[layer], f"pass {number} over {rank}", width) for layer, number in bands.items()),
         *_edges(across, edges, boxes, layout),
         *(_loop(boxes[a.tensor], layout, cascade.generative.get(a.tensor, "")) for a in arrows if a.loop),
         *(part for box in boxes.values() for part in _drawn(box, layout)),
@@ -164,18 +160,18 @@ def _edges(arrows: Sequence[Arrow], edges: Sequence[Edge], boxes: Mapping[str, B
         for layer, x in enumerate(layout.bends[at], tail.layer + 1):
             places += [(x, layout.tops[layer]), (x, layout.bottoms[layer])]
         places.append((ports[at, "head"], layout.tops[head.layer]))
-        parts += _arrow(places[::-1] if arrow.back else places, arrow)
+        parts += _arrow(places if edge.tail == arrow.tensor else places[::-1], arrow)
     return parts
 
 
 def _arrow(places: Sequence[svg.Place], arrow: Arrow) -> Iterator[str]:
     """An arrow to the last place; the tensor's name stands beside its head, on the side that it does not come from."""
-    (x, y), (from_x, _) = places[-1], places[-2]
-    colour = VERMILLION if arrow.back else INK
+    (x, y), (from_x, from_y) = places[-1], places[-2]
+    colour, up = VERMILLION if arrow.back else INK, y < from_y
     yield svg.line(svg.smooth(places), colour, DASH if arrow.back else "")
-    yield svg.head((x, y), colour, 180 if arrow.back else 0)
+    yield svg.head((x, y), colour, 180 if up else 0)
     side, anchor = (-7, "end") if from_x > x else (7, "start")
-    yield svg.text((x + side, y + 14 if arrow.back else y - 5), arrow.tensor, colour, size=LABEL, anchor=anchor)
+    yield svg.text((x + side, y + 14 if up else y - 5), arrow.tensor, colour, size=LABEL, anchor=anchor)
 
 
 def _ports(
@@ -192,7 +188,7 @@ def _ports(
         left, right, _ = _frame(boxes[name], layout)
         groups: dict[int, list[int]] = {}
         for _, at in sorted(places):
-            leaving = arrows[at].back == (end == "head")
+            leaving = arrows[at].tensor == name
             groups.setdefault(-1 if leaving else at, []).append(at)
         for number, members in enumerate(groups.values(), 1):
             found |= {(at, end): left + (right - left) * number / (len(groups) + 1) for at in members}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from accelsim.report.designs import UNITS, in_order
 from accelsim.report.numbers import iec, plain, quantity_text, si, size_text
 from accelsim.report.study import Study
-from accelsim.report.style import COLOURS, GREY, INK, MARKERS, WIDTH, Paint, grid_on, new_figure, paints
+from accelsim.report.style import COLOURS, GREY, INK, MARKERS, WIDTH, Paint, grid_on, name_sizes, new_figure, paints
 from accelsim.report.tables import Table
 
 if TYPE_CHECKING:
@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_KEYS = 24
+MOST_MARKS = 1000  # more are kept as pixels inside the SVG
+CLOSE = 0.03  # of an axis: closer points cannot have labels of their own
 
 
 def log2_axis(axes: Axes, which: str, unit: str, numbers: Sequence[float]) -> None:
-    """A logarithmic axis with at most nine ticks at powers of two, of the SI unit next below the largest number, or of seconds.
+    """A logarithmic axis with at most nine ticks at powers of two: of seconds, or of the SI unit of the largest number.
 
     `unit` "" means sizes, "B" capacities.
     """
@@ -59,6 +61,7 @@ def draw_latency(table: Table, study: Study) -> Figure:
         row[0].set_ylabel(f"latency, {plain(study.scope(scope).label)}")
     log2_axis(axes[0][0], "x", "", table.numbers("size"))
     log2_axis(axes[0][0], "y", "s", table.numbers("seconds"))
+    name_sizes(figure, study.settings.size_label)
     _line_legend(figure, {study.label(arch): paint[arch] for arch in study.archs})
     return figure
 
@@ -191,16 +194,36 @@ def _front(axes: Axes, table: Table, pair: tuple[str, str]) -> None:
     xs, ys = table.numbers(pair[0]), table.numbers(pair[1])
     best = table.where(on_front="yes")
     rest = table.where(on_front="no")
-    axes.plot(rest.numbers(pair[0]), rest.numbers(pair[1]), linestyle="", marker="o", color=GREY, markersize=4)
+    axes.plot(rest.numbers(pair[0]), rest.numbers(pair[1]), linestyle="", marker="o", color=GREY,
+              markersize=4, rasterized=len(rest.rows) > MOST_MARKS)  # fmt: skip
     corners = in_order(list(zip(best.numbers(pair[0]), best.numbers(pair[1]), strict=True)))
     axes.plot(*zip(*corners, strict=True), color=COLOURS[0], marker="o", markersize=4.5, drawstyle="steps-post")
-    for number, x, y in zip(*(best.numbers(name) for name in ("number", *pair)), strict=True):
-        axes.annotate(f"{number:g}", (x, y), (3, 3), textcoords="offset points", fontsize=7)
+    for text, place in _labels(best, pair, (max(xs) / min(xs), max(ys) / min(ys))):
+        axes.annotate(text, place, (3, 3), textcoords="offset points", fontsize=7)
     for which, quantity, numbers in zip("xy", pair, (xs, ys), strict=True):
         name, unit, scale = UNITS[quantity]
         _decades(axes, which, unit, scale, numbers)
         (axes.set_xlabel if which == "x" else axes.set_ylabel)(name)
     axes.margins(0.12)
+
+
+def _labels(best: Table, pair: tuple[str, str], spans: tuple[float, float]) -> list[tuple[str, tuple[float, float]]]:
+    """The numbers of the points of a front; points too close to tell apart share a label.
+
+    Args:
+        spans: largest over smallest value of either axis.
+    """
+    labels: list[tuple[str, tuple[float, float]]] = []
+    for x, y, number in sorted(zip(*(best.numbers(name) for name in (*pair, "number")), strict=True)):
+        if labels and _near(labels[-1][1], (x, y), spans):
+            labels[-1] = (f"{labels[-1][0]}, {number:g}", labels[-1][1])
+        else:
+            labels.append((f"{number:g}", (x, y)))
+    return labels
+
+
+def _near(one: tuple[float, float], other: tuple[float, float], spans: tuple[float, float]) -> bool:
+    return all(abs(log2(a / b)) <= CLOSE * log2(span) for a, b, span in zip(one, other, spans, strict=True))
 
 
 def _decades(axes: Axes, which: str, unit: str, scale: float, numbers: Sequence[float]) -> None:

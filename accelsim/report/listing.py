@@ -11,6 +11,7 @@ from accelsim.report.study import Study
 from accelsim.report.tables import Cell, Table
 
 NOTHING = "–"
+MOST_ROWS = 2000  # more would make the page slow; CSV files have them all
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,9 @@ def listed(cell: Cell) -> Listed:
 
 def listing(title: str, columns: Iterable[str], rows: Iterable[Sequence[Cell]], opened: bool = False) -> Listing:
     """A listing of rows of cells."""
-    shown = tuple(tuple(listed(cell) for cell in row) for row in rows)
+    found = list(rows)
+    shown = tuple(tuple(listed(cell) for cell in row) for row in found[:MOST_ROWS])
+    title = title if len(found) <= MOST_ROWS else f"{title}, the first {MOST_ROWS} of {len(found)}"
     return Listing(title, tuple(column.replace("_", " ") for column in columns), shown, opened)
 
 
@@ -55,10 +58,12 @@ def all_rows(study: Study) -> Listing:
     keys = sorted({key for row in study.rows for key in row.settings})
     units = list(dict.fromkeys(unit for row in study.rows if row.run for unit in row.run.utilization))
     levels = list(dict.fromkeys(level for row in study.rows if row.run for level in row.run.bytes))
-    columns = ("architecture", "workload", *keys, "depth", "seconds", "energy, pJ", *(f"utilisation {u}" for u in units),
-               *(f"{level}, bytes" for level in levels), "bound by", "status")  # fmt: skip
-    rows = ((row.arch, row.workload, *(_cell(row, key) for key in keys), row.depth,
-             *_numbers(row.run, units, levels), row.status) for row in study.rows)  # fmt: skip
+    used, moved = [f"utilisation {unit}" for unit in units], [f"{level}, bytes" for level in levels]
+    columns = ("architecture", "workload", *keys, "seconds", "energy, pJ", *used, *moved, "bound by", "status")
+    rows = (
+        (row.arch, row.workload, *(_cell(row, k) for k in keys), *_numbers(row.run, units, levels), row.status)
+        for row in study.rows
+    )
     return listing(f"all {len(study.rows)} rows", columns, rows)
 
 

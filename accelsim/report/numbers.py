@@ -24,7 +24,7 @@ def digits(value: float, count: int = 3) -> str:
 
 
 def si(value: float, unit: str, trimmed: bool = False) -> str:
-    """A quantity with an SI prefix (seconds: none above one) and three significant digits; `trimmed`: no zeros at the end.
+    """A quantity with three digits and an SI prefix, for seconds none above one; `trimmed`: without zeros at the end.
 
     >>> si(0.0218, "s"), si(123.2e12, "FLOP/s"), si(0, "J")
     ('21.8 ms', '123 TFLOP/s', '0 J')
@@ -34,8 +34,13 @@ def si(value: float, unit: str, trimmed: bool = False) -> str:
     if value <= 0 or not math.isfinite(value):
         return f"{digits(value)} {unit}"
     power = min(0 if unit == "s" else 18, max(-15, 3 * math.floor(math.log10(value) / 3 + 1e-9)))
-    scaled = value / 10.0**power
-    return f"{digits(scaled).rstrip('0').rstrip('.') if trimmed and '.' in digits(scaled) else digits(scaled)} {SI[power]}{unit}"
+    text = digits(value / 10.0**power)
+    return f"{_trimmed(text) if trimmed else text} {SI[power]}{unit}"
+
+
+def _trimmed(text: str) -> str:
+    """A number without zeros at its end after the point."""
+    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
 
 
 def quantity_text(value: float, unit: str) -> str:
@@ -44,7 +49,7 @@ def quantity_text(value: float, unit: str) -> str:
     >>> quantity_text(1208.0, "mm²"), quantity_text(0.5, "s")
     ('1208 mm²', '500 ms')
     """
-    return f"{digits(value)} {unit}" if unit in ("mm²", "cycles") else si(value, unit, trimmed=True)
+    return f"{_trimmed(digits(value))} {unit}" if unit in ("mm²", "cycles") else si(value, unit, trimmed=True)
 
 
 def iec(value: float) -> str:

@@ -13,7 +13,7 @@ from accelsim.report.rows import Left, read_folder
 from accelsim.report.sections import Section, sections
 from accelsim.report.settings import Headline
 from accelsim.report.study import Study, study_of
-from accelsim.report.style import inline_svg, save
+from accelsim.report.style import inline_svg, save, write
 
 PAGE, FIGURES, TEMPLATE = "report.html", "figures", "page.html.j2"
 
@@ -31,7 +31,7 @@ def write_report(out: Path) -> Path:
     parts = sections(study)
     drawings = _save_all(parts, out / FIGURES)
     page = out / PAGE
-    page.write_text(_render(study, left, parts, drawings), encoding="utf-8")
+    write(page, _render(study, left, parts, drawings).encode())
     return page
 
 
@@ -55,7 +55,7 @@ def _render(study: Study, left: Left, parts: list[Section], drawings: dict[str, 
         sweep=study.sweep,
         lines=[] if study.comparable else _lines(study),
         sections=parts,
-        drawings={name: Markup(svg) for name, svg in drawings.items()},  # noqa: S704
+        drawings={name: Markup(svg) for name, svg in drawings.items()},
         numbers={shown.picture.name: i for i, shown in enumerate((s for p in parts for s in p.shown), start=1)},
         figures=FIGURES,
         warnings=warnings(study),

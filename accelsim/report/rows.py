@@ -10,8 +10,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from accelsim.errors import AccelsimError
-from accelsim.explore import Sweep, read_run
 from accelsim.explore import Row as StoredRow
+from accelsim.explore import Sweep, read_run
 from accelsim.explore.objectives import Document
 
 RESULTS, RESOLVED = "results.jsonl", "sweep.resolved.yaml"

@@ -17,6 +17,7 @@ from accelsim.report.tables import Table
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+MOST_PANELS, MOST_BARS = 12, 1500
 MEANS_TEXT = (
     "The shaded panel gives three means over all points: arithmetic (sum of the ratios over their number), geometric "
     "(root of their product) and equal-work (total of one design over total of the other)."
@@ -62,12 +63,14 @@ def sections(study: Study) -> list[Section]:
 def show(name: str, caption: str, table: Table, draw: Callable[[Table], Figure]) -> Iterator[Shown]:
     """A picture of a table with rows, drawn; nothing for an empty table."""
     if table.rows:
-        alt = caption.split(". ")[0] + "."
+        alt = caption.partition(". ")[0] + "."
         yield Shown(Picture(name, table, drawn(lambda: draw(table)), alt), caption)
 
 
 def _compared(study: Study) -> Iterator[Section]:
     yield _headlines(study)
+    if not drawable(study):
+        return
     for quantity, (title, _) in RATIO_TEXTS.items():
         shown = [one for scope in study.settings.scopes for one in _ratio(study, scope, quantity)]
         yield Section(quantity, title, shown=tuple(shown))
@@ -78,10 +81,18 @@ def _compared(study: Study) -> Iterator[Section]:
     yield Section("roofline", "Roofline", shown=tuple(_roofline(study)))
 
 
+def drawable(study: Study) -> bool:
+    """Whether the points are few enough for a panel per workload and a bar per design and size."""
+    workloads = max(len(scope.workloads) for scope in study.settings.scopes)
+    bars_each = workloads * len(study.sizes) * len(study.archs)
+    return workloads <= MOST_PANELS and bars_each <= MOST_BARS and len(study.settings.scopes) <= MOST_PANELS
+
+
 def _headlines(study: Study) -> Section:
     text = (
-        "Each line is a mean of ratios over all its points: three means under our assumptions, then the published number "
-        "with the mean that it is, and the same mean of ours under the assumptions of the publication.",
+        "Each line is a mean of ratios over all its points: three means under our assumptions, then the published "
+        "number with the mean that it is, and the same mean of ours under the assumptions of the publication.",
+        *([] if drawable(study) else ["There are too many workloads, sizes or designs to draw; see the tables."]),
     )
     tables = [(compare.headline_table(study), "headlines")]
     if study.settings.overlays:
@@ -135,7 +146,8 @@ def _used(study: Study) -> Iterator[Shown]:
         yield from show(f"utilisation-{scope.name}", caption, usage.utilization(study, scope),
                         lambda t: bars.draw_utilization(t, study))  # fmt: skip
     tables = {scope.name: usage.einsum_shares(study, scope) for scope in study.settings.scopes}
-    names = list(dict.fromkeys(name for table in tables.values() for name in table.texts("einsum")))
+    names = dict.fromkeys(name for table in tables.values() for name in table.texts("einsum"))
+    ordered = sorted(names, key=lambda name: name == usage.OTHER)
     for scope in study.settings.scopes:
         caption = (
             f"Share of cycles in which each unit is busy, by Einsum, {scope.label}{_at(study)}. Busy cycles of an "
@@ -143,7 +155,7 @@ def _used(study: Study) -> Iterator[Shown]:
             "under 1% everywhere are drawn as other."
         )
         yield from show(f"einsums-{scope.name}", caption, tables[scope.name],
-                        lambda t: bars.draw_einsum_shares(t, study, names))  # fmt: skip
+                        lambda t: bars.draw_einsum_shares(t, study, ordered))  # fmt: skip
 
 
 def _energy(study: Study) -> Iterator[Shown]:
@@ -160,9 +172,9 @@ def _energy(study: Study) -> Iterator[Shown]:
 def _roofline(study: Study) -> Iterator[Shown]:
     for scope in study.settings.scopes:
         caption = (
-            f"Roofline, {scope.label}: a mark per design, workload and size. Performance is 2 x MAC operations per second, "
-            "intensity the same operations per byte moved at the outermost level; operators other than MAC are work "
-            "that this figure does not count. Lines are the machine's peaks and its bandwidth."
+            f"Roofline, {scope.label}: a mark per design, workload and size. Performance is 2 x MAC operations per "
+            "second, intensity the same operations per byte moved at the outermost level; operators other than MAC are "
+            "work that this figure does not count. Lines are the machine's peaks and its bandwidth."
         )
         yield from show(f"roofline-{scope.name}", caption, usage.roofline(study, scope),
                         lambda t: lines.draw_roofline(t, study))  # fmt: skip

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from accelsim.errors import AccelsimError, nearest
 from accelsim.explore import Sweep
 from accelsim.report.means import KINDS
-from accelsim.yamlfile import Node
+from accelsim.yamlfile import NAME, Node
 
 QUANTITIES = ("speedup", "energy")
 FIELDS = ("baseline", "archs", "labels", "size", "size_label", "focus", "scopes", "overlays", "headlines")
@@ -135,6 +135,8 @@ def _one_of(node: Node, known: tuple[str, ...]) -> str:
 
 
 def _scope(name: str, node: Node) -> Scope:
+    if not NAME.fullmatch(name):
+        raise node.error(f'a scope must have a name of letters, digits and "_.,+-", not "{name[:40]}"')
     fields = node.fields(("workloads",), ("label",))
     workloads = _texts(fields["workloads"])
     if not workloads:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from accelsim.explore import Sweep
@@ -88,7 +88,7 @@ class Study:
 def study_of(sweep: Sweep, rows: tuple[Row, ...]) -> Study:
     """The rows of a sweep as a study; what its `report:` block leaves open is taken from the rows."""
     settings = read_settings(sweep)
-    varying = varying_keys(rows)
+    varying = varying_keys([row.settings for row in rows])
     size = settings.size or _only_size(varying, rows)
     archs = settings.archs or tuple(dict.fromkeys(row.arch for row in rows))
     workloads = tuple(dict.fromkeys(row.workload for row in rows))
@@ -104,7 +104,7 @@ def study_of(sweep: Sweep, rows: tuple[Row, ...]) -> Study:
     full = replace(full, headlines=settings.headlines or _last_over_baseline(full))
     runs = {(row.arch, row.workload, _size(row, size)): row.run for row in rows if row.run}
     sizes = tuple(sorted({_size(row, size) for row in rows}))
-    comparable = len(archs) > 1 and varying <= {size}
+    comparable = len(archs) > 1 and set(varying) <= {size}
     return Study(sweep, full, rows, runs, sizes, comparable)
 
 
@@ -118,22 +118,21 @@ def _last_over_baseline(settings: Settings) -> tuple[Headline, ...]:
     )
 
 
-def varying_keys(rows: tuple[Row, ...]) -> set[str]:
-    """The keys of `set` that have more than one value."""
+def varying_keys(settings: Sequence[Mapping[str, Value]]) -> list[str]:
+    """The keys that have more than one value, in order of appearance."""
     values: dict[str, set[Value]] = {}
-    for row in rows:
-        for key, value in row.settings.items():
+    for chosen in settings:
+        for key, value in chosen.items():
             values.setdefault(key, set()).add(value)
-    return {key for key, found in values.items() if len(found) > 1}
+    return [key for key, found in values.items() if len(found) > 1]
 
 
-def _only_size(varying: set[str], rows: tuple[Row, ...]) -> str | None:
+def _only_size(varying: Sequence[str], rows: tuple[Row, ...]) -> str | None:
     """The one key that varies, if its values are integers."""
     if len(varying) != 1:
         return None
-    (key,) = varying
-    whole = all(isinstance(row.settings.get(key), int) for row in rows)
-    return key if whole else None
+    whole = all(isinstance(row.settings.get(varying[0]), int) for row in rows)
+    return varying[0] if whole else None
 
 
 def _size(row: Row, key: str | None) -> int:

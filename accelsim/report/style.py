@@ -1,4 +1,4 @@
-"""The one look of all figures: Okabe-Ito colours in a fixed order, the baseline grey, the same bytes for the same data."""
+"""The one look of all figures: Okabe-Ito colours in order, the baseline grey, the same bytes for the same data."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from html import escape
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from accelsim.errors import AccelsimError
 from accelsim.report.numbers import plain, size_text
 from accelsim.report.tables import Table
 
@@ -23,7 +24,7 @@ GREY, INK = "#999999", "#333333"
 HATCHES = ("", "////", "\\\\\\\\", "xxxx")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 WIDTH = 10.5  # inches: the width of the page
-RC: Mapping[str, Any] = {
+RC: Any = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 8,
@@ -83,7 +84,7 @@ def styled() -> Iterator[None]:
     """The look, for what is drawn and written inside; nothing of it stays."""
     import matplotlib as mpl
 
-    with mpl.rc_context(dict(RC)):
+    with mpl.rc_context(RC):
         yield
 
 
@@ -125,16 +126,23 @@ def legend_above(figure: Figure, labels: Mapping[str, Paint], line: str = "", co
 
 
 def set_sizes(axes: Axes, places: Sequence[float], sizes: Sequence[float]) -> None:
-    axes.set_xticks(list(places), [size_text(size) for size in sizes])
+    """A tick per size; none is written for points that have no size."""
+    axes.set_xticks(list(places), [size_text(size) if size else "" for size in sizes])
+
+
+def name_sizes(figure: Figure, label: str) -> None:
+    """What the sizes below all panels are."""
+    if label:
+        figure.supxlabel(plain(label), fontsize=8)
 
 
 def svg_bytes(figure: Figure) -> bytes:
     """The figure as SVG: the same bytes for the same data."""
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
-    buffer = BytesIO()
+    buffer, canvas = BytesIO(), cast(Any, FigureCanvasSVG(figure))
     with styled():
-        FigureCanvasSVG(figure).print_svg(buffer, metadata=NO_METADATA)
+        canvas.print_svg(buffer, metadata=NO_METADATA)
     return buffer.getvalue()
 
 
@@ -142,15 +150,14 @@ def png_bytes(figure: Figure) -> bytes:
     """The figure as PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    buffer = BytesIO()
+    buffer, canvas = BytesIO(), cast(Any, FigureCanvasAgg(figure))
     with styled():
-        FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
+        canvas.print_png(buffer, metadata={"Software": None})
     return buffer.getvalue()
 
 
 def save(picture: Picture, folder: Path) -> list[Path]:
     """Write a picture as PNG and SVG and its numbers as CSV into a folder; the paths written."""
-    folder.mkdir(parents=True, exist_ok=True)
     files = {
         ".png": png_bytes(picture.figure),
         ".svg": svg_bytes(picture.figure),
@@ -158,8 +165,17 @@ def save(picture: Picture, folder: Path) -> list[Path]:
     }
     paths = [folder / f"{picture.name}{suffix}" for suffix in files]
     for path, data in zip(paths, files.values(), strict=True):
-        path.write_bytes(data)
+        write(path, data)
     return paths
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write a file and the folders above it. Raises AccelsimError where that cannot be."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    except OSError as error:
+        raise AccelsimError(f"{error.filename or path}: {error.strerror}") from None
 
 
 def inline_svg(svg: str, name: str, alt: str) -> str:

@@ -49,7 +49,7 @@ def draw_tornado(table: Table) -> Figure:
         for i, factor in enumerate(factors):
             values = table.where(factor=factor).lookup(column, "resource")
             places = [place + (i - (len(factors) - 1) / 2) * HEIGHT for place in range(len(names))]
-            _bars(ax, places, [values.get((name,)) for name in names], i, f"x {digits(factor, 2)}")
+            _bars(ax, places, [values.get((name,)) for name in names], i, f"x {factor:g}")
         _log2_around_one(ax, table.numbers(column))
         ax.set_xlabel(TITLES[column])
     axes[0].set_yticks(range(len(names)), [plain(name) for name in names])

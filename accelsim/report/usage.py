@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from accelsim.report.rows import Run
 from accelsim.report.settings import Scope
 from accelsim.report.study import Study
-from accelsim.report.tables import Cell, Table, table_of
+from accelsim.report.tables import Table, table_of
 
 MAC, REGISTERS = "mac", "registers"
 OTHER = "other"
+OPERATORS = ("add", "max", "exp", "div")  # in this order in every report, others after them
 MOST_GROUPS = 8
 SMALL = 0.01
 
@@ -75,6 +76,7 @@ def component_groups(study: Study) -> Mapping[str, str]:
     levels = [name for name in names if "." not in name]
     kinds = {name: name.rpartition(".")[2] for name in names}
     operators = [kind for kind in dict.fromkeys(kinds.values()) if kind not in (MAC, REGISTERS, *levels)]
+    operators.sort(key=lambda kind: OPERATORS.index(kind) if kind in OPERATORS else len(OPERATORS))
     kept = _costliest(operators, kinds, runs, MOST_GROUPS - 2 - len(levels))
     order = [MAC, *kept, OTHER, REGISTERS, *reversed(levels)]
     drawn = {name: kind if kind in order else OTHER for name, kind in kinds.items()}
@@ -100,7 +102,7 @@ def _runs_at(study: Study, workload: str) -> Iterator[tuple[str, Run]]:
 
 
 def einsum_shares(study: Study, scope: Scope) -> Table:
-    """Busy cycles of every Einsum over all cycles, by unit, at the focus size; those under 1% everywhere are `other`."""
+    """Busy cycles of every Einsum over all cycles by unit at the focus size; those under 1% everywhere are `other`."""
     names = short_names(study)
     found = [
         (workload, arch, unit, names[name], cycles / (run.seconds * run.clock_hz))

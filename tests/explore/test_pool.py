@@ -45,10 +45,11 @@ def test_an_item_that_killed_once_is_tried_again(tmp_path: Path) -> None:
 
 
 def test_processes_that_do_not_start_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool.ProcessPoolExecutor, "submit", _submit_death)
+    monkeypatch.setattr(pool, "_serve", tasks.die)
     with pytest.raises(AccelsimError, match="processes do not start"):
         list(run_local(tasks.double, [1], 2))
 
 
-def _submit_death(executor: pool.ProcessPoolExecutor, *_: object) -> object:
-    raise pool.BrokenProcessPool
+def test_what_a_task_raises_ends_the_run() -> None:
+    with pytest.raises(ValueError, match="seven"):
+        list(run_local(tasks.refuse_seven, range(9), 2))

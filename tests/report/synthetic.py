@@ -31,8 +31,8 @@ report:
   overlays:
     measured: {label: as measured, archs: {fused: fused-measured}}
   headlines:
-    - {quantity: speedup, arch: woven, over: fused, scope: attention, mean: arithmetic, published: 6.7, overlay: measured,
-       source: "a made-up paper, abstract"}
+    - {quantity: speedup, arch: woven, over: fused, scope: attention, mean: arithmetic, published: 6.7,
+       overlay: measured, source: "a made-up paper, abstract"}
     - {quantity: energy, arch: woven, over: fused, scope: attention, published: 0.79, overlay: measured, source: ibid.}
     - {quantity: speedup, arch: woven, over: plain, scope: layer, sizes: [65536], mean: geometric}
 """
@@ -93,7 +93,7 @@ def result(arch: str, workload: str, length: int) -> Json:
         "depth": "analytic", "engine": "analytic", "seconds": time / CLOCK, "cycles": int(time), "clock_hz": CLOCK,
         "energy_pj": sum(energy.values()), "energy_by": energy, "actions": {},
         "units": {u: {"busy_cycles": c, "utilization": c / time} for u, c in units.items()},
-        "traffic_bytes": {"dram": {"Q": {"read": moved, "write": 0}}, "buffer": {"Q": {"read": 9 * moved, "write": moved}}},
+        "traffic_bytes": {level: {"Q": {"read": n * moved, "write": 0}} for level, n in (("dram", 1), ("buffer", 9))},
         "einsums": {n.split(".", 1)[1]: {"unit": n.split(".", 1)[0], "busy_cycles": c} for n, c in busy.items()},
         "macs": int(macs), "bound_by": "pe1d", "waits": None, "error": None, "parts": [], "area_um2": {"pe2d": 1.2e9},
         "scope": ["compute", "registers", "SRAM", "DRAM"], "notes": [f"the numbers of {arch} are made up"],
@@ -125,15 +125,15 @@ def study_rows(
 
 def design_rows(sides: Iterable[int] = (16, 32, 64, 128, 256, 512)) -> list[Json]:
     """A sweep over array sides and buffers for one workload: a larger array is faster, larger and hungrier."""
-    rows = []
+    rows: list[Json] = []
     for side in sides:
         for buffer in (1, 4):
             document = result("woven", "small", 4096)
             document["seconds"] = 60.0 / side**2 * (1 + 8 / side / buffer)
             document["energy_pj"] = 1e12 * (2 + side / 512 + 0.3 * buffer)
             document["area_um2"] = {"pe2d": 18_000.0 * side**2, "buffer": 5e5 * buffer}
-            point = {"arch": "woven", "workload": "small", "depth": "analytic",
-                     "set": {"arch.units.pe2d.rows": side, "arch.levels.buffer.capacity": f"{buffer} MiB", "L": 4096}}  # fmt: skip
+            chosen = {"arch.units.pe2d.rows": side, "arch.levels.buffer.capacity": f"{buffer} MiB", "L": 4096}
+            point = {"arch": "woven", "workload": "small", "depth": "analytic", "set": chosen}
             rows.append({"key": f"{side}/{buffer}", "status": "done", "point": point, "result": document,
                          "message": None, "seconds": 0.1})  # fmt: skip
     return rows

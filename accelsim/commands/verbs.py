@@ -1,0 +1,20 @@
+"""The table of verbs: adding one means a module of this package and a line here."""
+
+from __future__ import annotations
+
+from accelsim.commands import analyze, check, compare, explore, report, show, simulate, validate, whatif
+from accelsim.commands import list as list_verb
+from accelsim.commands.reply import Verb
+
+VERBS: dict[str, Verb] = {
+    "list": list_verb,
+    "show": show,
+    "check": check,
+    "analyze": analyze,
+    "simulate": simulate,
+    "compare": compare,
+    "whatif": whatif,
+    "explore": explore,
+    "report": report,
+    "validate": validate,
+}

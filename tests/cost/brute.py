@@ -1,0 +1,469 @@
+"""The analytic rule by enumeration, written from SEMANTICS section 3 alone: every point, every iteration, every tile.
+
+Points are columns of numbers, one row each. An Einsum is walked through in the order of its loops; a tile is a set of
+elements that is emptied when its loop goes on; what it lacks is brought in and counted, one element at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.einsum import ast
+from accelsim.einsum.cascade import Einsum, Shapes
+from accelsim.mapping import Placement
+from accelsim.mapping.model import Group, Kept
+
+Columns = dict[str, NDArray[np.int64]]
+Key = tuple[int, ...]
+Step = tuple[Key, Key]  # an iteration, and the element that it touches
+COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    "<": np.less,
+    "<=": np.less_equal,
+    "==": np.equal,
+    "!=": np.not_equal,
+    ">=": np.greater_equal,
+    ">": np.greater,
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "//": np.floor_divide,
+    "%": np.remainder,
+}
+
+
+# Points
+
+
+def names_in(item: Any) -> set[str]:
+    if isinstance(item, ast.Coordinate):
+        return {item.name}
+    inner = [v for value in getattr(item, "__dict__", {}).values() for v in (value if isinstance(value, tuple) else [value])]
+    return {name for part in inner if type(part).__module__ == ast.__name__ for name in names_in(part)}
+
+
+def conjuncts(predicate: ast.Predicate | None) -> list[ast.Predicate]:
+    if isinstance(predicate, ast.And):
+        return [part for inner in predicate.parts for part in conjuncts(inner)]
+    return [predicate] if predicate else []
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The points of every line of a cascade that exist, and the elements of every tensor."""
+
+    shapes: Shapes
+    points: Mapping[str, Columns]
+    exists: Mapping[str, NDArray[np.bool_]]
+
+    def index(self, expr: ast.IndexExpr, at: Columns) -> NDArray[np.int64]:
+        return value_of(self.shapes, expr, at)
+
+    def elements(self, access: ast.Access, at: Columns) -> list[Key | None]:
+        """What an access touches at each point; None where it reads the zero outside."""
+        columns, outside = places(self.shapes, access, at)
+        rows = list(zip(*(column.tolist() for column in columns), strict=True))
+        return [None if out else row for row, out in zip(rows, outside.tolist(), strict=True)]
+
+
+def value_of(shapes: Shapes, expr: ast.IndexExpr, at: Columns) -> NDArray[np.int64]:
+    zero = np.zeros_like(next(iter(at.values())))
+    match expr:
+        case ast.Int(value):
+            return zero + value
+        case ast.Coordinate(name):
+            return at[name]
+        case ast.Size(name):
+            return zero + (shapes.params[name] if name in shapes.params else shapes.sizes[name.lower()])
+        case ast.MapCall(name, argument):
+            return np.asarray(shapes.cascade.maps[name])[value_of(shapes, argument, at)]
+        case ast.IndexOp(op, left, right):
+            return np.asarray(COMPARE[op](value_of(shapes, left, at), value_of(shapes, right, at)))
+    raise TypeError(str(expr))
+
+
+def holds(shapes: Shapes, predicate: ast.Predicate, at: Columns) -> NDArray[np.bool_]:
+    match predicate:
+        case ast.Test(op, left, right):
+            return np.asarray(COMPARE[op](value_of(shapes, left, at), value_of(shapes, right, at)))
+        case ast.Not(inner):
+            return ~holds(shapes, inner, at)
+        case ast.And(parts):
+            return np.logical_and.reduce([holds(shapes, part, at) for part in parts])
+        case ast.Or(parts):
+            return np.logical_or.reduce([holds(shapes, part, at) for part in parts])
+
+
+def places(shapes: Shapes, access: ast.Access, at: Columns) -> tuple[list[NDArray[np.int64]], NDArray[np.bool_]]:
+    """Where an access reads or writes in each dimension, edges applied, and where it stays outside."""
+    outside = np.zeros(len(next(iter(at.values()))), dtype=bool)
+    columns = []
+    for index, size in zip(access.indices, shapes.shapes[access.tensor], strict=True):
+        value = value_of(shapes, index.expr, at)
+        if index.edge == "wrap":
+            value = value % size
+        if index.edge != "clamp":
+            outside = outside | (value < 0) | (value >= size)
+        columns.append(np.clip(value, 0, size - 1))
+    return columns, outside
+
+
+def enumerate_lines(shapes: Shapes) -> Lines:
+    """Go through the lines in order, a recurrence coordinate by coordinate, and see what exists."""
+    cascade = shapes.cascade
+    exists = {t: np.full(shapes.shapes[t], t in cascade.inputs, dtype=bool) for t in cascade.tensors}
+    points: dict[str, list[Columns]] = {}
+    for component, along in zip(cascade.components, cascade.iterative, strict=True):
+        for step in range(shapes.sizes[along]) if along else [0]:
+            for line in component:
+                einsum = cascade.einsums[line]
+                here = _box(shapes, einsum, {along: step} if along else {})
+                points.setdefault(einsum.name, []).append(_line(shapes, einsum, here, exists))
+    joined = {name: {c: np.concatenate([p[c] for p in parts]) for c in parts[0]} for name, parts in points.items()}
+    return Lines(shapes, joined, exists)
+
+
+def _box(shapes: Shapes, einsum: Einsum, fixed: Mapping[str, int]) -> Columns:
+    sizes = [1 if c in fixed else shapes.sizes[c] for c in einsum.coordinates]
+    grid = np.indices(sizes).reshape(len(sizes), prod(sizes))
+    found = {c: grid[at] + fixed.get(c, 0) for at, c in enumerate(einsum.coordinates)}
+    return found or {"": np.zeros(1, dtype=np.int64)}
+
+
+def _line(shapes: Shapes, einsum: Einsum, at: Columns, exists: dict[str, NDArray[np.bool_]]) -> Columns:
+    """The points of a line that exist; its results are marked as existing."""
+    conditions = list(_conditions(shapes, einsum, at, exists))
+    every = np.logical_and.reduce([held for _, held in conditions] or [np.ones(len(next(iter(at.values()))), bool)])
+    outer = [held for names, held in conditions if not names & set(einsum.reduced)]
+    given = np.logical_and.reduce(outer) if outer else np.ones_like(every)
+    if einsum.otherwise is not None:
+        given = given | np.logical_and.reduce([held for _, held in _ends(shapes, einsum, at)] or [np.ones_like(every)])
+    columns, _ = places(shapes, einsum.target, {c: v[given] for c, v in at.items()})
+    exists[einsum.tensor][tuple(columns)] = True
+    return {c: v[every] for c, v in at.items()}
+
+
+def _conditions(
+    shapes: Shapes, einsum: Einsum, at: Columns, exists: Mapping[str, NDArray[np.bool_]]
+) -> Iterator[tuple[set[str], NDArray[np.bool_]]]:
+    """What must hold for a point to exist, with the coordinates that it depends on."""
+    for part in conjuncts(einsum.where):
+        yield names_in(part), holds(shapes, part, at)
+    yield from _ends(shapes, einsum, at)
+    for access in einsum.reads:
+        columns, outside = places(shapes, access, at)
+        reads_zero = outside if any(index.edge == "zero" for index in access.indices) else np.zeros_like(outside)
+        yield names_in(access), exists[access.tensor][tuple(columns)] | reads_zero
+
+
+def _ends(shapes: Shapes, einsum: Einsum, at: Columns) -> Iterator[tuple[set[str], NDArray[np.bool_]]]:
+    for split in dict.fromkeys(shapes.cascade.splits.values()):
+        if set(split.parts) <= set(at):
+            outer, inner = (at[part] for part in split.parts)
+            yield set(split.parts), outer * value_of(shapes, split.step, at) + inner < shapes.sizes[split.parent]
+
+
+# One placement
+
+
+@dataclass(frozen=True)
+class Brute:
+    """A placed step, enumerated."""
+
+    placement: Placement
+
+    @cached_property
+    def lines(self) -> Lines:
+        return enumerate_lines(self.placement.step.shapes)
+
+    def points(self, einsum: Einsum) -> Columns:
+        return self.lines.points[einsum.name]
+
+    def count(self, einsum: Einsum) -> int:
+        return len(next(iter(self.points(einsum).values())))
+
+    def digit(self, part: str, at: Columns) -> NDArray[np.int64] | None:
+        """The value of a part of a rank at each point, None where the line lacks the rank."""
+        for coordinate, parts in self.placement.digits.items():
+            value = at.get(coordinate)
+            for name, span in parts:
+                if name == part:
+                    return None if value is None else value // span
+                value = None if value is None else value % span
+        raise KeyError(part)
+
+    def extent(self, part: str) -> int:
+        """How many values a part takes over the whole rank."""
+        for coordinate, _ in self.placement.digits.items():
+            values = self.digit(part, {c: np.arange(n) for c, n in [(coordinate, self.placement.step.shapes.sizes[coordinate])]}) \
+                if part in dict(self.placement.digits[coordinate]) else None
+            if values is not None:
+                return len(set(values.tolist()))
+        raise KeyError(part)
+
+    def iterations(self, einsum: Einsum, loops: Iterable[str]) -> list[Key]:
+        """The iteration that each point belongs to; a loop over a rank that the line lacks stands at 0."""
+        at = self.points(einsum)
+        digits = [self.digit(loop, at) for loop in loops]
+        columns = [[0] * self.count(einsum) if d is None else d.tolist() for d in digits]
+        return list(zip(*columns, strict=True)) if columns else [()] * self.count(einsum)
+
+    def lanes(self, einsum: Einsum) -> dict[str, tuple[str, int]]:
+        """Part to array dimension and the PEs along it: inner ranks take all of theirs, outer ones what is left."""
+        plan, unit = self.placement.plan, self.placement.arch.units[self.placement.plan.bind[einsum.name]]
+        found: dict[str, tuple[str, int]] = {}
+        for dim, parts in plan.spatial.get(einsum.name, plan.spatial.get(unit.name, {})).items():
+            left = unit.dims[dim]
+            for part in reversed(parts):
+                if any(part in dict(self.placement.digits[c]) for c in einsum.coordinates):
+                    found[part] = (dim, max(left, 1))
+                    left //= min(self.extent(part), max(left, 1))
+        return found
+
+    def parts(self, einsum: Einsum) -> list[str]:
+        return [part for c in einsum.coordinates for part, _ in self.placement.digits[c]]
+
+    # Compute
+
+    def firings(self, einsum: Einsum) -> int:
+        """Temporal digits and passes over the array with at least one point."""
+        at, lanes = self.points(einsum), self.lanes(einsum)
+        columns = []
+        for part in self.parts(einsum):
+            digit = self.digit(part, at)
+            assert digit is not None
+            columns.append((digit // lanes[part][1] if part in lanes else digit).tolist())
+        return len(set(zip(*columns, strict=True)))
+
+    # Bytes
+
+    def walk(self, einsum: Einsum, accesses: Iterable[ast.Access], loops: Iterable[str]) -> list[Step]:
+        """The elements touched at every point, with the iteration of the loops."""
+        keys = self.iterations(einsum, loops)
+        found = []
+        for access in accesses:
+            touched = self.lines.elements(access, self.points(einsum))
+            found += [(key, element) for key, element in zip(keys, touched, strict=True) if element is not None]
+        return found
+
+    def group_of(self, name: str) -> Group:
+        return next(g for g in self.placement.plan.groups if name in g.einsums)
+
+    def prefix(self, group: Group, einsum: Einsum, at: str) -> tuple[str, ...] | None:
+        """The loops of an Einsum at or outside `at`."""
+        loops = group.at.get(einsum.name, group.loops)
+        if at == "outside":
+            return ()
+        return tuple(loops[: list(loops).index(at) + 1]) if at in loops else None
+
+    def kept_for(self, group: Group, einsum: Einsum, tensor: str) -> list[tuple[str, Kept]]:
+        found = []
+        for level in self.placement.arch.levels[1:]:
+            keep = self.placement.plan.keep.get(level.name)
+            if keep and tensor in keep.tensors and self.prefix(group, einsum, keep.tensors[tensor].at) is not None:
+                found.append((level.name, keep.tensors[tensor]))
+        return found
+
+    def moved(self, group: Group, users: Iterable[tuple[Einsum, list[ast.Access]]], at: str | None) -> int:
+        """Elements moved for some Einsums, shared by those that run in the same loops.
+
+        `at` None: at every iteration of all loops; else once per iteration of the loops from the outermost to the
+        innermost one, at or outside `at`, that indexes the tensor.
+        """
+        nests: dict[tuple[str, ...], list[tuple[Einsum, list[ast.Access]]]] = {}
+        for einsum, accesses in users:
+            loops = group.at.get(einsum.name, group.loops) if at is None else self.prefix(group, einsum, at) or ()
+            nests.setdefault(tuple(loops), []).append((einsum, accesses))
+        total = 0
+        for loops, members in nests.items():
+            if at is not None:
+                indexed = {n for _, accesses in members for access in accesses for n in names_in(access)}
+                owners = {part: c for c, parts in self.placement.digits.items() for part, _ in parts}
+                last = max((i for i, loop in enumerate(loops, 1) if owners[loop] in indexed), default=0)
+                loops = loops[:last]
+            total += brought_in(step for e, accesses in members for step in self.walk(e, accesses, loops))
+        return total
+
+    def distinct(self, einsum: Einsum, accesses: Iterable[ast.Access]) -> int:
+        return len({element for _, element in self.walk(einsum, accesses, ())})
+
+    def traffic(self) -> dict[str, dict[str, tuple[Fraction, Fraction]]]:
+        """Level to tensor to bytes (read, written)."""
+        ledger = Ledger({t: k.bytes for t, k in self.placement.step.types.items()}, {})
+        for group in self.placement.plan.groups:
+            inside = [self.placement.einsum(name) for name in group.einsums]
+            tensors = dict.fromkeys(a.tensor for e in inside for a in (e.target, *e.reads))
+            for tensor in tensors:
+                makers = [e for e in inside if e.tensor == tensor]
+                if makers:
+                    self._made(group, makers[0], ledger)
+                if not makers or tensor in self.placement.plan.home:
+                    self._brought(group, tensor, ledger)
+        return ledger.found
+
+    def readers(self, group: Group, tensor: str) -> list[tuple[Einsum, list[ast.Access]]]:
+        """Einsums of a group that read a tensor, but not from registers."""
+        found = []
+        for name in group.einsums:
+            einsum = self.placement.einsum(name)
+            accesses = [access for access in einsum.reads if access.tensor == tensor]
+            if accesses and (tensor, name) not in self.placement.plan.forward:
+                found.append((einsum, accesses))
+        return found
+
+    def _brought(self, group: Group, tensor: str, ledger: Ledger) -> None:
+        dram = self.placement.arch.levels[0].name
+        hops: dict[tuple[str, str], list[tuple[Einsum, list[ast.Access]]]] = {}
+        how: dict[str, Kept] = {}
+        direct = []
+        for user in self.readers(group, tensor):
+            source = dram
+            for level, kept in self.kept_for(group, user[0], tensor):
+                hops.setdefault((source, level), []).append(user)
+                how[level], source = kept, level
+            if source == dram:
+                direct.append(user)
+            else:
+                ledger.read(source, tensor, self.moved(group, [user], None))
+        ledger.read(dram, tensor, self.moved(group, direct, None))
+        for (source, level), users in hops.items():
+            fill = self.moved(group, users, how[level].at)
+            x = how[level].fraction if source == dram else Fraction(1)
+            ledger.read(source, tensor, x * fill + (1 - x) * self.moved(group, users, None))
+            ledger.written(level, tensor, fill)
+
+    def _made(self, group: Group, maker: Einsum, ledger: Ledger) -> None:
+        tensor, dram = maker.tensor, self.placement.arch.levels[0].name
+        target = (maker, [maker.target])
+        chain = self.kept_for(group, maker, tensor)
+        first = self.distinct(maker, [maker.target])
+        updates = arriving = self.moved(group, [target], None)
+        inner = None
+        for level, kept in reversed(chain):
+            self._updated(ledger, level, inner, tensor, arriving - first, arriving)
+            arriving, inner = self.moved(group, [target], kept.at), level
+        x = chain[0][1].fraction if chain else Fraction(1)
+        others = [e for e in self.placement.einsums if e.name not in group.einsums]
+        outside = tensor in self.placement.step.shapes.cascade.outputs or tensor in self.placement.plan.home
+        if outside or any(access.tensor == tensor for e in others for access in e.reads):
+            recurs = tensor in self.placement.step.shapes.cascade.generative
+            never = 0 if recurs else int(self.lines.exists[tensor].sum()) - first
+            ledger.read(dram, tensor, x * (arriving - first))
+            ledger.written(dram, tensor, x * arriving + never)
+            if inner:
+                ledger.written(inner, tensor, arriving - first)
+        ledger.read(dram, tensor, (1 - x) * (updates - first))
+        ledger.written(dram, tensor, (1 - x) * updates)
+        if tensor not in self.placement.plan.home:
+            for user in self.readers(group, tensor):
+                for level, kept in self.kept_for(group, user[0], tensor)[-1:]:
+                    ledger.read(level, tensor, self.moved(group, [user], None))
+                    ledger.read(dram, tensor, (1 - kept.fraction) * self.moved(group, [user], None))
+
+    def _updated(self, ledger: Ledger, level: str, inner: str | None, tensor: str, back: int, arriving: int) -> None:
+        """Results arrive at a level; partial ones have been read from it before, and were put into the level inside."""
+        ledger.written(level, tensor, arriving)
+        ledger.read(level, tensor, back)
+        if inner:
+            ledger.written(inner, tensor, back)
+
+    # Registers
+
+    def registers(self, einsum: Einsum) -> tuple[int, int]:
+        """Accesses (read, written): operands and partial results, results, fills, and latches of neighbours' results."""
+        group, points, lanes = self.group_of(einsum.name), self.count(einsum), self.lanes(einsum)
+        reads, writes = points * len(einsum.reads), points
+        if einsum.reduced:
+            own = [part for part, (dim, _) in lanes.items() if dim == "lanes"]
+            partial = points - len(set(self.seen(einsum, einsum.target, (), own)))
+            owners = {part: c for c, parts in self.placement.digits.items() for part, _ in parts}
+            reads += partial
+            if any(owners[part] in einsum.reduced and dim != "lanes" for part, (dim, _) in lanes.items()):
+                writes += partial
+        for access in einsum.reads:
+            if not self.local(group, einsum, access.tensor):
+                loops = group.at.get(einsum.name, group.loops)
+                writes += len(set(self.seen(einsum, access, loops, list(lanes))))
+        return reads, writes
+
+    def seen(self, einsum: Einsum, access: ast.Access, loops: Iterable[str], parts: list[str]) -> list[tuple[Key, Key, Key]]:
+        """(iteration, PE, element) at every point that touches an element."""
+        lanes = self.lanes(einsum)
+        pes = zip(*([d % lanes[p][1] for d in digits] for p, digits in zip(parts, zip(*self.iterations(einsum, parts), strict=True), strict=False)), strict=True) if parts else iter([()] * self.count(einsum))
+        rows = zip(self.iterations(einsum, loops), pes, self.lines.elements(access, self.points(einsum)), strict=True)
+        return [(key, tuple(pe), element) for key, pe, element in rows if element is not None]
+
+    def local(self, group: Group, einsum: Einsum, tensor: str) -> bool:
+        """Made on the same unit, and forwarded or neither kept at a level nor made in another group."""
+        bind = self.placement.plan.bind
+        makers = [e for e in self.placement.einsums if e.tensor == tensor and bind[e.name] == bind[einsum.name]]
+        if (tensor, einsum.name) in self.placement.plan.forward:
+            return bool(makers)
+        held = self.kept_for(group, einsum, tensor) or tensor in self.placement.plan.home
+        return not held and any(e.name in group.einsums for e in makers)
+
+    # Capacity
+
+    def largest_tile(self, group: Group, tensor: str, at: str) -> int:
+        """Elements of a kept tensor's fullest tile; of a recurrence only one state stands in it at a time."""
+        shapes = self.placement.step.shapes
+        along = shapes.cascade.generative.get(tensor)
+        dims = [i for i, c in enumerate(shapes.cascade.tensors[tensor]) if c != along]
+        tiles: dict[tuple[tuple[str, ...], Key], set[Key]] = {}
+        for name in group.einsums:
+            einsum = self.placement.einsum(name)
+            loops = self.prefix(group, einsum, at)
+            accesses = [a for a in (einsum.target, *einsum.reads) if a.tensor == tensor]
+            for key, element in self.walk(einsum, accesses, loops) if loops is not None else ():
+                tiles.setdefault((loops or (), key), set()).add(tuple(element[i] for i in dims))
+        return max(map(len, tiles.values()), default=0)
+
+    def occupied(self, group: Group, level: str) -> Fraction:
+        keep, types = self.placement.plan.keep[level], self.placement.step.types
+        return sum(
+            (
+                kept.copies * kept.fraction * self.largest_tile(group, tensor, kept.at) * types[tensor].bytes
+                for tensor, kept in keep.tensors.items()
+                if kept.overwrites is None
+            ),
+            Fraction(0),
+        )
+
+
+def brought_in(steps: Iterable[Step]) -> int:
+    """Elements that a tile lacks, over a walk through the iterations in order; it is emptied when the next begins."""
+    count, now, held = 0, None, set[Key]()
+    for key, element in sorted(steps):
+        if key != now:
+            now, held = key, set()
+        if element not in held:
+            held.add(element)
+            count += 1
+    return count
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Bytes by level and tensor, (read, written)."""
+
+    words: Mapping[str, Fraction]
+    found: dict[str, dict[str, tuple[Fraction, Fraction]]]
+
+    def read(self, level: str, tensor: str, elements: Fraction | int) -> None:
+        self._add(level, tensor, elements * self.words[tensor], Fraction(0))
+
+    def written(self, level: str, tensor: str, elements: Fraction | int) -> None:
+        self._add(level, tensor, Fraction(0), elements * self.words[tensor])
+
+    def _add(self, level: str, tensor: str, read: Fraction, written: Fraction) -> None:
+        if read or written:
+            table = self.found.setdefault(level, {})
+            before = table.get(tensor, (Fraction(0), Fraction(0)))
+            table[tensor] = (before[0] + read, before[1] + written)
