@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import prod
 
 from accelsim.arch import Arch
 from accelsim.cost.analytic import StepCost
 from accelsim.cost.compute import point_cost
+from accelsim.cost.images import Counter, Visit
+from accelsim.einsum.ast import Lookup
 from accelsim.einsum.counts import Counts, count
+from accelsim.einsum.walk import walk
 from accelsim.errors import AccelsimError
 from accelsim.result import Part, Transfer
 from accelsim.workload import Step
@@ -18,24 +22,37 @@ ROUNDS = 12  # sweeps over pairs of units; two units need one
 def step_bound(arch: Arch, step: Step) -> StepCost:
     """The lower bound of one step: compulsory bytes over bandwidth against operations over peak."""
     counts = count(step.shapes, step.types)
-    traffic = _compulsory(arch, step, counts)
+    table = _compulsory(step)
     limits = {"compute": _compute_seconds(arch, step, counts)}
     off_chip = arch.off_chip
     if off_chip.bytes_per_s is not None:
-        limits[off_chip.name] = counts.bytes / off_chip.bytes_per_s
+        limits[off_chip.name] = sum((t.total for t in table.values()), Fraction(0)) / off_chip.bytes_per_s
     bound_by = max(limits, key=lambda name: limits[name])
     part = Part(step.name, max(limits.values()), limits, bound_by)
-    return StepCost((part,), {}, traffic, {}, counts.macs)
+    return StepCost((part,), {}, {off_chip.name: table}, {}, counts.macs)
 
 
-def _compulsory(arch: Arch, step: Step, counts: Counts) -> dict[str, dict[str, Transfer]]:
-    outputs = step.shapes.cascade.outputs
-    zero = Fraction(0)
-    table = {
-        tensor: Transfer(zero, Fraction(size)) if tensor in outputs else Transfer(Fraction(size), zero)
-        for tensor, size in counts.bytes_by_tensor.items()
-    }
-    return {arch.off_chip.name: table}
+def _compulsory(step: Step) -> dict[str, Transfer]:
+    """Bytes of what some point reads of the inputs and of what exists of the outputs, each once."""
+    shapes, zero = step.shapes, Fraction(0)
+    counter = Counter.over(shapes, {c: ((c, 1),) for e in shapes.cascade.einsums for c in e.coordinates})
+    visits: dict[str, list[Visit]] = {}
+    for einsum in shapes.cascade.einsums:
+        for access in einsum.reads:
+            visits.setdefault(access.tensor, []).append(Visit(einsum, access))
+    read = {tensor: _read(counter, visits[tensor]) for tensor in shapes.cascade.inputs if tensor in visits}
+    table = {tensor: Transfer(size * step.types[tensor].bytes, zero) for tensor, size in read.items()}
+    for tensor in shapes.cascade.outputs:
+        table[tensor] = Transfer(zero, counter.results(tensor) * step.types[tensor].bytes)
+    return table
+
+
+def _read(counter: Counter, visits: list[Visit]) -> int:
+    """Elements of a tensor that are read; of a gathered one no more than the whole of it."""
+    whole = prod(counter.shapes.shapes[visits[0].access.tensor])
+    gathers = any(isinstance(item, Lookup) for visit in visits for item in walk(visit.access))
+    found = max(counter.images([v], ()) for v in visits) if gathers else counter.images(visits, ())
+    return min(found, whole)
 
 
 def _compute_seconds(arch: Arch, step: Step, counts: Counts) -> Fraction:

@@ -38,6 +38,7 @@ def count_points(
     Raises:
         AccelsimError: data-dependent predicates; more than 2**25 combinations that no coordinate can be solved from.
 
+    >>> from accelsim.einsum.ast import Coordinate, Test
     >>> causal = Test("<=", Coordinate("m"), Coordinate("p"))
     >>> count_points({"m": 4, "p": 4, "b": 2}, ("b", "m", "p"), causal, {}, {})
     20

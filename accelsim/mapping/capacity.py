@@ -3,49 +3,19 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import isqrt
+from math import isqrt, prod
 
-from accelsim.einsum.affine import Scope, interval, normal
-from accelsim.einsum.ast import Access, Index
+from accelsim.einsum.ast import Access, IndexExpr
 from accelsim.einsum.cascade import Einsum
-from accelsim.einsum.sizes import size_values
-from accelsim.errors import AccelsimError
+from accelsim.errors import AccelsimError, nearest
 from accelsim.mapping.bind import Placement, with_tile
+from accelsim.mapping.extent import tile_elements
 from accelsim.mapping.model import OUTSIDE, Group, Kept, Tile
 
 
 def accesses(einsum: Einsum, tensor: str) -> list[Access]:
     """Every access of an Einsum to a tensor, its target included."""
     return [access for access in (einsum.target, *einsum.reads) if access.tensor == tensor]
-
-
-def extents(placement: Placement, einsum: Einsum, loops: tuple[str, ...]) -> dict[str, int]:
-    """How many values each coordinate takes inside one iteration of `loops`."""
-    found = {}
-    for c in einsum.coordinates:
-        size = placement.step.shapes.sizes[c]
-        fixed = [span for part, span in placement.digits[c] if part in loops]
-        found[c] = min(size, fixed[-1]) if fixed else size
-    return found
-
-
-def tile_elements(placement: Placement, einsum: Einsum, access: Access, loops: tuple[str, ...]) -> int:
-    """Elements of a tensor that one iteration of `loops` touches; of a recurrence only the current state."""
-    shapes = placement.step.shapes
-    inside = extents(placement, einsum, loops)
-    state = shapes.cascade.generative.get(access.tensor)
-    dims = shapes.cascade.tensors[access.tensor]
-    total = 1
-    for name, size, index in zip(dims, shapes.shapes[access.tensor], access.indices, strict=True):
-        total *= 1 if name == state else min(size, _index_extent(index, inside, placement))
-    return total
-
-
-def _index_extent(index: Index, inside: dict[str, int], placement: Placement) -> int:
-    shapes = placement.step.shapes
-    scope = Scope(size_values(shapes), inside, shapes.cascade.maps)
-    low, high = interval(normal(index.expr, scope), scope)
-    return high - low + 1
 
 
 def loops_to(group: Group, einsum: str, at: str) -> tuple[str, ...] | None:
@@ -57,23 +27,33 @@ def loops_to(group: Group, einsum: str, at: str) -> tuple[str, ...] | None:
 
 
 def kept_bytes(placement: Placement, group: Group, tensor: str, kept: Kept) -> Fraction:
-    """Bytes that a kept tensor occupies during a group: copies x the largest tile of it, times the fraction kept."""
-    if kept.overwrites is not None:
-        return Fraction(0)
-    largest = 0
+    """Bytes that a kept tensor occupies during a group: copies x its largest tile, times the fraction kept.
+
+    Of a tensor that is touched at several places all their tiles are held, never more than the whole of it.
+    """
+    shapes = placement.step.shapes
+    state = shapes.cascade.generative.get(tensor)
+    dims = [at for at, name in enumerate(shapes.cascade.tensors[tensor]) if name != state]
+    largest: dict[tuple[IndexExpr, ...], int] = {}
     for name in group.einsums:
         loops = loops_to(group, name, kept.at)
-        if loops is not None:
-            einsum = placement.einsum(name)
-            touched = [tile_elements(placement, einsum, a, loops) for a in accesses(einsum, tensor)]
-            largest = max([largest, *touched])
-    return kept.copies * kept.fraction * largest * placement.step.types[tensor].bytes
+        einsum = placement.einsum(name)
+        for access in accesses(einsum, tensor) if loops is not None else ():
+            place = tuple(access.indices[at].expr for at in dims)
+            largest[place] = max(largest.get(place, 0), tile_elements(placement, einsum, access, loops or ()))
+    held = min(sum(largest.values()), prod(shapes.shapes[tensor][at] for at in dims))
+    return kept.copies * kept.fraction * held * placement.step.types[tensor].bytes
 
 
 def occupied(placement: Placement, level: str, group: Group) -> dict[str, Fraction]:
     """Tensor to the bytes that it occupies at a level during a group; tensors that the group does not touch are left out."""
-    keep = placement.plan.keep[level]
-    found = {tensor: kept_bytes(placement, group, tensor, kept) for tensor, kept in keep.tensors.items()}
+    kept = placement.plan.keep[level].tensors
+    found = {tensor: kept_bytes(placement, group, tensor, how) for tensor, how in kept.items()}
+    for tensor, how in kept.items():
+        if how.overwrites is not None:
+            if how.overwrites not in kept:
+                raise how.node.error(f'overwrites: nothing is kept as "{how.overwrites}"{nearest(how.overwrites, kept)}')
+            found[tensor] = max(Fraction(0), found[tensor] - found[how.overwrites])
     return {tensor: size for tensor, size in found.items() if size}
 
 

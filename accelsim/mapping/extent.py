@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import gcd, prod
 
-from accelsim.einsum.affine import Scope, interval, normal
 from accelsim.einsum.ast import Access, Coordinate, Index, IndexExpr, IndexOp, Lookup, MapCall
 from accelsim.einsum.cascade import Einsum
-from accelsim.einsum.sizes import size_values
+from accelsim.einsum.sizes import integer_value, size_values
 from accelsim.einsum.walk import coordinates, walk
 from accelsim.mapping.bind import Placement
 
@@ -28,8 +27,10 @@ class Extent:
         return Extent(min(hull, self.count * other.count), hull, align)
 
     def times(self, other: Extent) -> Extent:
-        """One of both is a constant, whose value is its `align`."""
+        """A constant, whose value is its `align`, times the other; of two ranges every product may differ."""
         few, many = sorted((self, other), key=lambda e: e.hull)
+        if few.hull > 1:
+            return Extent(few.count * many.count, few.hull * many.hull, 1)
         return Extent(many.count, (many.hull - 1) * few.align + 1, many.align * few.align)
 
     def over(self, step: int) -> Extent:
@@ -85,8 +86,14 @@ def _extent(expr: IndexExpr, inside: Mapping[str, Extent], placement: Placement)
         table = placement.step.shapes.cascade.maps[expr.name]
         values = _extent(expr.argument, inside, placement).count
         return Extent(min(values, len(set(table))), max(table) - min(table) + 1, 1)
-    if isinstance(expr, IndexOp) and coordinates(expr):
-        left, right = (_extent(side, inside, placement) for side in (expr.left, expr.right))
-        return _combined(expr.op, left, right)
-    value = _constant(expr, placement)
-    return Extent(1, 1, abs(value))
+    if not coordinates(expr):
+        return Extent(1, 1, abs(integer_value(expr, size_values(placement.step.shapes))))
+    if not isinstance(expr, IndexOp):
+        return Extent(1, 1, 1)
+    left, right = (_extent(side, inside, placement) for side in (expr.left, expr.right))
+    if expr.op in ("+", "-"):
+        return left.plus(right, minus=expr.op == "-")
+    if expr.op == "*":
+        return left.times(right)
+    step = max(right.align, 1)
+    return left.over(step) if expr.op == "//" else left.modulo(step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from accelsim.report.style import COLOURS, GREY
 BLUE, ORANGE, GREEN, VERMILLION = COLOURS[:4]
 LETTER, ROW = 7.3, 17  # width of a letter and height of a row, in pixels at the size of the text
 WRAP = 46  # letters in a row
+CLAUSES = re.compile(r"(?= (?:over|where|and|or|else) )")
+OPERATORS = re.compile(r"(?<=[-+*/,])(?![^\[]*\])")
 LOOP = 46  # room beside a box for the loop of a line that reads itself
 
 
@@ -116,22 +119,17 @@ def _colour(line: Einsum) -> str:
 
 
 def _wrapped(text: str) -> list[str]:
-    """`= text` in rows of at most WRAP letters where it has places to break."""
-    rows, row = list[str](), "="
-    for word in text.replace(" over ", "\n over ").replace(" where ", "\n where ").split("\n"):
-        for piece in _pieces(word):
-            if len(row) + len(piece) > WRAP and row.strip():
-                rows, row = [*rows, row], "   "
-            row += piece if piece.startswith(" ") or row.endswith(" ") else f" {piece}" if row == "=" else piece
+    """`= text` in rows of at most WRAP letters, if it can be cut."""
+    rows, row = list[str](), f"= {_pieces(text)[0]}"
+    for piece in _pieces(text)[1:]:
+        if len(row) + len(piece) > WRAP:
+            rows, row = [*rows, row], f"  {piece.lstrip()}"
+        else:
+            row += piece
     return [*rows, row]
 
 
 def _pieces(text: str) -> list[str]:
-    """The text cut behind operators outside brackets and before clauses."""
-    pieces, depth, start = list[str](), 0, 0
-    for at, letter in enumerate(text):
-        depth += (letter == "[") - (letter == "]")
-        if depth == 0 and letter in "+-*/," and at > start:
-            pieces.append(text[start : at + 1])
-            start = at + 1
-    return [*pieces, text[start:]]
+    """The text cut before clauses and, where it computes, behind operators outside brackets."""
+    value, *clauses = CLAUSES.split(text)
+    return [*OPERATORS.split(value), *clauses]

@@ -156,7 +156,8 @@ def _edges(arrows: Sequence[Arrow], edges: Sequence[Edge], boxes: Mapping[str, B
     parts = list[str]()
     for at, (arrow, edge) in enumerate(zip(arrows, edges, strict=True)):
         tail, head = boxes[edge.tail], boxes[edge.head]
-        places = [(ports[at, "tail"], layout.tops[tail.layer] + tail.height)]
+        start, bottom = ports[at, "tail"], layout.bottoms[tail.layer]
+        places = [(start, layout.tops[tail.layer] + tail.height), (start, bottom)]
         for layer, x in enumerate(layout.bends[at], tail.layer + 1):
             places += [(x, layout.tops[layer]), (x, layout.bottoms[layer])]
         places.append((ports[at, "head"], layout.tops[head.layer]))

@@ -23,7 +23,9 @@ def document(title: str, width: float, height: float, parts: Iterable[str]) -> s
     """A whole picture on white."""
     wide, tall = number(width), number(height)
     size = f'width="{wide}" height="{tall}" viewBox="0 0 {wide} {tall}"'
-    opening = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" {FONT} font-size="{SIZE}">'
+    opening = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" xml:space="preserve" {FONT} font-size="{SIZE}">'
+    )
     sheet = f'<rect width="{wide}" height="{tall}" fill="white"/>'
     return "\n".join([opening, f"<title>{escape(title)}</title>", sheet, *parts, "</svg>", ""])
 
@@ -60,8 +62,9 @@ def smooth(places: Sequence[Place]) -> str:
     (x, y), *rest = places
     path = f"M{number(x)} {number(y)}"
     for to_x, to_y in rest:
-        middle = number((y + to_y) / 2)
-        path += f"C{number(x)} {middle} {number(to_x)} {middle} {number(to_x)} {number(to_y)}"
+        if (to_x, to_y) != (x, y):
+            middle = number((y + to_y) / 2)
+            path += f"C{number(x)} {middle} {number(to_x)} {middle} {number(to_x)} {number(to_y)}"
         x, y = to_x, to_y
     return path
 

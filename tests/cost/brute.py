@@ -363,9 +363,11 @@ class Brute:
         ledger.written(dram, tensor, (1 - x) * updates)
         if tensor not in self.placement.plan.home:
             for user in self.readers(group, tensor):
-                for level, kept in self.kept_for(group, user[0], tensor)[-1:]:
-                    ledger.read(level, tensor, self.moved(group, [user], None))
-                    ledger.read(dram, tensor, (1 - kept.fraction) * self.moved(group, [user], None))
+                levels = self.kept_for(group, user[0], tensor)
+                if levels:
+                    read = self.moved(group, [user], None)
+                    ledger.read(levels[-1][0], tensor, read)
+                    ledger.read(dram, tensor, (1 - levels[0][1].fraction) * read)
 
     def _updated(self, ledger: Ledger, level: str, inner: str | None, tensor: str, back: int, arriving: int) -> None:
         """Results arrive at a level; partial ones have been read from it before, and were put into the level inside."""

@@ -115,6 +115,23 @@ def test_every_line_stands_in_the_drawing_with_its_start() -> None:
         assert row in words
 
 
+def test_long_lines_are_cut_where_a_person_would() -> None:
+    words = texts(drawn(shapes_named("window-attention-3pass")))
+    at = words.index("QK[b,h,m,p]")
+    assert words[at + 1 : at + 4] == [
+        "= sum(Q[b,h,e,p]*K[b,h,e,m]) over e",
+        "  where m <= p and (m > p-W or m < SINK)",
+        "GM[b,h,p]",
+    ]
+    value = "+".join(f"A{n}[i,j]" for n in range(7))
+    inputs = " ".join(f"A{n}[i,j]" for n in range(7))
+    words = texts(drawn(shapes_of(f"X[i,j] = {value}", inputs, {"i": 2, "j": 2})))
+    assert [word for word in words if "+" in word] == [
+        "= A0[i,j]+A1[i,j]+A2[i,j]+A3[i,j]+A4[i,j]+",
+        "  A5[i,j]+A6[i,j]",
+    ]
+
+
 def test_passes_are_bands_from_top_to_bottom() -> None:
     root = drawn(shapes_named("attention-3pass"))
     bands = [text for text in root.iter(f"{SVG}text") if (text.text or "").startswith("pass ")]

@@ -74,6 +74,6 @@ def unfused_cycles(b: int, length: int, e: int, f: int) -> tuple[int, int, int]:
 
 
 def flat_cycles(b: int, length: int, e: int) -> int:
-    """The vector array at one cycle for each of four operations of a score, against both products; output stationary."""
+    """Four operations of a score on the vector array against both products on the other; output stationary."""
     u = b * (length // N) ** 2
     return max(4 * N * u, u * e + N * u)

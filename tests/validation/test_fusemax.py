@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from fractions import Fraction
 
 import pytest
 
@@ -130,7 +131,8 @@ def test_time_does_not_depend_on_the_overlay() -> None:
 
 def test_means_of_ratios() -> None:
     found = means([(Fraction(2), Fraction(1)), (Fraction(8), Fraction(1))])
-    assert (found.arithmetic, found.geometric, found.ratio_of_sums, found.least, found.most) == (5, 4, 5, 2, 8)
+    assert (found.arithmetic, found.ratio_of_sums, found.least, found.most) == (5, 5, 2, 8)
+    assert found.geometric == pytest.approx(4)
     runs = Runs()
     one = Ratio("speedup", "fusemax", "flat", tokens=TOKENS[:1])
     ours = simulate_named("fusemax", "bert", ["L=1024"]).seconds
