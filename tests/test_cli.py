@@ -291,11 +291,11 @@ def test_check_finds(run: Run, tmp_path: Path, text: str, place: str, message: s
     path = tmp_path / "bad.yaml"
     path.write_text(text)
     status, printed, error = run("check", str(path), "arch_configs/flat.yaml")
-    assert (status, error) == (1, "")
-    first, second = printed.splitlines()
-    assert first.startswith(f"{path}{place}")
-    assert message in first
-    assert second.startswith("arch_configs/flat.yaml: ok")
+    assert status == 2
+    assert error.startswith(f"accelsim: {path}{place}")
+    assert message in error
+    assert error.count("\n") == 1
+    assert printed.startswith("arch_configs/flat.yaml: ok")
 
 
 def test_check_as_document(run: Run, tmp_path: Path) -> None:

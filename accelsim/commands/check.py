@@ -20,8 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> Reply:
     found = [_checked(name) for name in arguments.files]
-    status = 0 if all(entry["ok"] for entry in found) else 1
-    return Reply("\n".join(map(_line, found)), {"schema": 1, "kind": "check", "ok": not status, "files": found}, status)
+    good = [_line(entry) for entry in found if entry["ok"]]
+    bad = tuple(_line(entry) for entry in found if not entry["ok"])
+    document = {"schema": 1, "kind": "check", "ok": not bad, "files": found}
+    return Reply("\n".join(good), document, 2 if bad else 0, bad)
 
 
 def _line(entry: Mapping[str, object]) -> str:
@@ -40,7 +42,8 @@ def _checked(name: str) -> dict[str, object]:
         kind = kind_of_file(Path(path))
         return {"file": name, "ok": True, "type": kind, "summary": SUMMARIES[kind](path)}
     except AccelsimError as error:
-        return {"file": name, "ok": False, "message": error.message, **place_of(error, name)}
+        message = error.message.removeprefix(f"{path}: ")
+        return {"file": name, "ok": False, "message": message, **place_of(error, name)}
 
 
 def _workload(path: str) -> str:

@@ -24,6 +24,9 @@ from accelsim.mapping.model import Group, Kept
 Columns = dict[str, NDArray[np.int64]]
 Key = tuple[int, ...]
 Step = tuple[Key, Key]  # an iteration, and the element that it touches
+Seen = tuple[Key, Key, Key]  # an iteration, a PE, and the element that it touches
+Users = Iterable[tuple[Einsum, list[ast.Access]]]
+Bytes = dict[str, dict[str, tuple[Fraction, Fraction]]]  # level to tensor to bytes (read, written)
 COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "<": np.less,
     "<=": np.less_equal,
@@ -45,7 +48,8 @@ COMPARE: dict[str, Callable[[Any, Any], Any]] = {
 def names_in(item: Any) -> set[str]:
     if isinstance(item, ast.Coordinate):
         return {item.name}
-    inner = [v for value in getattr(item, "__dict__", {}).values() for v in (value if isinstance(value, tuple) else [value])]
+    values = getattr(item, "__dict__", {}).values()
+    inner = [part for value in values for part in (value if isinstance(value, tuple) else [value])]
     return {name for part in inner if type(part).__module__ == ast.__name__ for name in names_in(part)}
 
 
@@ -201,12 +205,9 @@ class Brute:
 
     def extent(self, part: str) -> int:
         """How many values a part takes over the whole rank."""
-        for coordinate, _ in self.placement.digits.items():
-            values = self.digit(part, {c: np.arange(n) for c, n in [(coordinate, self.placement.step.shapes.sizes[coordinate])]}) \
-                if part in dict(self.placement.digits[coordinate]) else None
-            if values is not None:
-                return len(set(values.tolist()))
-        raise KeyError(part)
+        owner = next(c for c, parts in self.placement.digits.items() if part in dict(parts))
+        digit = self.digit(part, {owner: np.arange(self.placement.step.shapes.sizes[owner])})
+        return 0 if digit is None else len(set(digit.tolist()))
 
     def iterations(self, einsum: Einsum, loops: Iterable[str]) -> list[Key]:
         """The iteration that each point belongs to; a loop over a rank that the line lacks stands at 0."""
@@ -271,7 +272,7 @@ class Brute:
                 found.append((level.name, keep.tensors[tensor]))
         return found
 
-    def moved(self, group: Group, users: Iterable[tuple[Einsum, list[ast.Access]]], at: str | None) -> int:
+    def moved(self, group: Group, users: Users, at: str | None) -> int:
         """Elements moved for some Einsums, shared by those that run in the same loops.
 
         `at` None: at every iteration of all loops; else once per iteration of the loops from the outermost to the
@@ -294,13 +295,12 @@ class Brute:
     def distinct(self, einsum: Einsum, accesses: Iterable[ast.Access]) -> int:
         return len({element for _, element in self.walk(einsum, accesses, ())})
 
-    def traffic(self) -> dict[str, dict[str, tuple[Fraction, Fraction]]]:
-        """Level to tensor to bytes (read, written)."""
+    def traffic(self, groups: Iterable[Group] | None = None) -> Bytes:
+        """What all groups move, or some of them."""
         ledger = Ledger({t: k.bytes for t, k in self.placement.step.types.items()}, {})
-        for group in self.placement.plan.groups:
+        for group in self.placement.plan.groups if groups is None else groups:
             inside = [self.placement.einsum(name) for name in group.einsums]
-            tensors = dict.fromkeys(a.tensor for e in inside for a in (e.target, *e.reads))
-            for tensor in tensors:
+            for tensor in dict.fromkeys(a.tensor for e in inside for a in (e.target, *e.reads)):
                 makers = [e for e in inside if e.tensor == tensor]
                 if makers:
                     self._made(group, makers[0], ledger)
@@ -376,6 +376,71 @@ class Brute:
         if inner:
             ledger.written(inner, tensor, back)
 
+    # Time
+
+    def cycles(self, einsum: Einsum, operators: list[str]) -> Fraction:
+        """Cycles of one point on the Einsum's unit: a subtraction in an exponential may have an entry of its own."""
+        ops = self.placement.unit(einsum.name).ops
+        return sum((ops[op].cycles for op in spelled(operators, ops)), Fraction(0))
+
+    def seconds(self, operators: Mapping[str, list[str]]) -> Fraction:
+        """Groups one after the other: the slowest level, or phases, each its busiest unit and what it waits for."""
+        arch, total = self.placement.arch, Fraction(0)
+        for group in self.placement.plan.groups:
+            moved = self.traffic([group])
+            times = [
+                sum((sum(pair, Fraction(0)) for pair in moved.get(level.name, {}).values()), Fraction(0)) / level.bytes_per_s
+                for level in arch.levels
+                if level.bytes_per_s
+            ]
+            phases = {
+                "phases": group.phases,
+                "pipeline": (group.einsums,),
+                "sequential": tuple((name,) for name in group.einsums),
+            }[group.overlap]
+            compute = sum((self._phase(group, phase, operators) for phase in phases), Fraction(0)) / arch.clock_hz
+            total += max(*times, compute)
+        return total
+
+    def _phase(self, group: Group, names: tuple[str, ...], operators: Mapping[str, list[str]]) -> Fraction:
+        busy: dict[str, Fraction] = {}
+        exposed = Fraction(0)
+        for name in names:
+            einsum, unit = self.placement.einsum(name), self.placement.unit(name)
+            tiles = self.firings(einsum)
+            busy[unit.name] = busy.get(unit.name, Fraction(0)) + tiles * self.cycles(einsum, operators[name])
+            if name in group.exposed:
+                exposed += tiles * unit.latency[group.exposed[name]]
+        return max(busy.values()) + exposed
+
+    # Energy
+
+    def energy_pj(self, operators: Mapping[str, list[str]]) -> Fraction:
+        """Bytes over width, uses of components and register accesses, each times its entry."""
+        arch, total = self.placement.arch, Fraction(0)
+        for level, table in self.traffic().items():
+            component = arch.components[next(v.component for v in arch.levels if v.name == level)]
+            width = component.width_bytes or Fraction(1)
+            for read, written in table.values():
+                total += (read * component.energy_pj["read"] + written * component.energy_pj["write"]) / width
+        for einsum in self.placement.einsums:
+            total += self._unit_energy(einsum, operators[einsum.name])
+        return total
+
+    def _unit_energy(self, einsum: Einsum, operators: list[str]) -> Fraction:
+        components, unit = self.placement.arch.components, self.placement.unit(einsum.name)
+        total = Fraction(0)
+        for op in spelled(operators, unit.ops):
+            for name, uses in unit.ops[op].uses.items():
+                total += self.count(einsum) * uses * components[name].energy_pj["use"]
+        if unit.registers:
+            file = components[unit.registers]
+            share = Fraction(unit.counted, unit.pes) * self.placement.step.types[einsum.tensor].bytes
+            reads, writes = self.registers(einsum)
+            spent = reads * file.energy_pj["read"] + writes * file.energy_pj["write"]
+            total += spent * share / (file.width_bytes or 1)
+        return total
+
     # Registers
 
     def registers(self, einsum: Einsum) -> tuple[int, int]:
@@ -395,12 +460,13 @@ class Brute:
                 writes += len(set(self.seen(einsum, access, loops, list(lanes))))
         return reads, writes
 
-    def seen(self, einsum: Einsum, access: ast.Access, loops: Iterable[str], parts: list[str]) -> list[tuple[Key, Key, Key]]:
+    def seen(self, einsum: Einsum, access: ast.Access, loops: Iterable[str], parts: list[str]) -> list[Seen]:
         """(iteration, PE, element) at every point that touches an element."""
-        lanes = self.lanes(einsum)
-        pes = zip(*([d % lanes[p][1] for d in digits] for p, digits in zip(parts, zip(*self.iterations(einsum, parts), strict=True), strict=False)), strict=True) if parts else iter([()] * self.count(einsum))
-        rows = zip(self.iterations(einsum, loops), pes, self.lines.elements(access, self.points(einsum)), strict=True)
-        return [(key, tuple(pe), element) for key, pe, element in rows if element is not None]
+        widths = [self.lanes(einsum)[part][1] for part in parts]
+        pes = [tuple(d % w for d, w in zip(key, widths, strict=True)) for key in self.iterations(einsum, parts)]
+        elements = self.lines.elements(access, self.points(einsum))
+        rows = zip(self.iterations(einsum, loops), pes, elements, strict=True)
+        return [(key, pe, element) for key, pe, element in rows if element is not None]
 
     def local(self, group: Group, einsum: Einsum, tensor: str) -> bool:
         """Made on the same unit, and forwarded or neither kept at a level nor made in another group."""
@@ -439,6 +505,11 @@ class Brute:
         )
 
 
+def spelled(operators: list[str], table: Iterable[str]) -> list[str]:
+    """Operators as a unit's table has them: `exp(a-b)` at once, or a subtraction and an exponential."""
+    return [op for one in operators for op in (["sub", "exp"] if one == "exp(a-b)" and one not in table else [one])]
+
+
 def brought_in(steps: Iterable[Step]) -> int:
     """Elements that a tile lacks, over a walk through the iterations in order; it is emptied when the next begins."""
     count, now, held = 0, None, set[Key]()
@@ -456,7 +527,7 @@ class Ledger:
     """Bytes by level and tensor, (read, written)."""
 
     words: Mapping[str, Fraction]
-    found: dict[str, dict[str, tuple[Fraction, Fraction]]]
+    found: Bytes
 
     def read(self, level: str, tensor: str, elements: Fraction | int) -> None:
         self._add(level, tensor, elements * self.words[tensor], Fraction(0))

@@ -69,7 +69,9 @@ class Draw:
             own = {n: self.own_loops(n, loops) for n in self.some(names, 0.25)}
             if own:
                 self.lines[-1] += f", at: {{{', '.join(f'{n}: [{chr(44).join(o)}]' for n, o in own.items())}}}"
-            self.lines[-1] += self.overlap(names) + "}"
+            self.lines[-1] += self.overlap(names)
+            waits = [n for n in self.some(names, 0.3) if self.bound[n] == "grid"]
+            self.lines[-1] += f", exposed: {{{', '.join(f'{n}: drain' for n in waits)}}}}}"
             loops_of.update({n: own.get(n, loops) for n in names})
         return loops_of
 
@@ -118,11 +120,17 @@ class Draw:
         for level in ("l2", "l1"):
             kept = []
             for tensor in self.some(self.cascade.tensors, 0.5):
-                users = [e.name for e in self.einsums if tensor in (e.tensor, *(a.tensor for a in e.reads))]
-                common = [p for p in loops_of[users[0]] if all(p in loops_of[u] for u in users)] if users else []
-                at = self.rng.choice([*common[:1], *common, "outside", *loops_of[self.rng.choice(users)]]) if users else "outside"
-                kept.append(f"{tensor}: {{at: {at}, fraction: {self.rng.choice(['1', '1', '1/3', '0'])}}}")
+                kept.append(f"{tensor}: {{at: {self.loop_for(tensor, loops_of)}, fraction: {self.fraction()}}}")
             self.lines.append(f"  {level}: {{tensors: {{{', '.join(kept)}}}}}")
+
+    def loop_for(self, tensor: str, loops_of: dict[str, list[str]]) -> str:
+        """A loop to keep a tensor at: the outermost of its users' common ones most often, since that is always sound."""
+        users = [e.name for e in self.einsums if tensor in (e.tensor, *(a.tensor for a in e.reads))]
+        common = [p for p in loops_of[users[0]] if all(p in loops_of[u] for u in users)]
+        return self.rng.choice([*common[:1], *common, "outside", *loops_of[self.rng.choice(users)]])
+
+    def fraction(self) -> str:
+        return self.rng.choice(["1", "1", "1/3", "0"])
 
     def rest(self) -> None:
         made = [e.tensor for e in self.einsums if e.tensor not in self.cascade.outputs]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping as Table
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from accelsim.arch import Arch, load_arch
-from accelsim.mapping import Placement, load_mapping, place
-from accelsim.simulate import placed
-from accelsim.workload import load_workload
+from accelsim.mapping import Mapping, Placement, load_mapping
+from accelsim.result import Result
+from accelsim.simulate import placed, simulate
+from accelsim.workload import Workload, load_workload
 
 CYCLES = {"mac": 3, "mul": 2, "add": 5, "sub": 7, "max": 11, "exp": 13, "div": 17}
 TABLE = "\n".join(f"      {op}: {{cycles: {n}, uses: {{logic: {n}, table: 1}}}}" for op, n in CYCLES.items())
@@ -54,7 +56,7 @@ class Sample:
     inputs: str
     outputs: str
     ranks: str
-    lines: Mapping[str, str]
+    lines: Table[str, str]
     params: Sequence[str]
     derived: str = ""
     maps: str = "{}"
@@ -218,12 +220,30 @@ def tiny(*overrides: str) -> Arch:
     return load_arch(written("tiny", ARCH), overrides)
 
 
-def placement(sample: Sample, sizes: Mapping[str, int], mapping: str, arch: Arch | None = None) -> Placement:
-    """The one step of a sample, placed as the text of a mapping says (without its head)."""
+@dataclass(frozen=True)
+class Case:
+    """An architecture, a workload of one step and a mapping of it."""
+
+    arch: Arch
+    workload: Workload
+    mapping: Mapping
+
+    @property
+    def placement(self) -> Placement:
+        (found,) = placed(self.arch, self.workload, self.mapping)
+        return found
+
+    @property
+    def result(self) -> Result:
+        return simulate(self.arch, self.workload, self.mapping)
+
+
+def case(sample: Sample, sizes: Table[str, int], mapping: str, arch: Arch | None = None) -> Case:
+    """A sample with sizes, mapped as the text of a mapping says (without its head)."""
     workload = load_workload(written(sample.name, sample.workload()), [f"{k}={v}" for k, v in sizes.items()])
     head = f"schema: accelsim/mapping/1\nname: drawn\nfor: {{arch: tiny, function: {sample.name}}}\n"
-    (found,) = placed(arch or tiny(), workload, load_mapping(written("drawn", head + mapping)))
-    return found
+    return Case(arch or tiny(), workload, load_mapping(written("drawn", head + mapping)))
 
 
-__all__ = ["ARCH", "CYCLES", "SAMPLES", "Sample", "place", "placement", "tiny", "written"]
+def sample(name: str) -> Sample:
+    return next(one for one in SAMPLES if one.name == name)
