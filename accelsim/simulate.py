@@ -112,7 +112,7 @@ def _result(
     placements: tuple[Placement, ...] = (),
 ) -> Result:
     seconds = sum((cost.seconds for _, cost in costs), Fraction(0))
-    actions, traffic = _merged_actions(costs), _merged_traffic(costs)
+    actions, traffic = _merged_actions(costs), _merged_traffic(arch, costs)
     works = {_named(costs, step, name): work for step, cost in costs for name, work in cost.works.items()}
     parts = tuple(_part(costs, step, part) for step, cost in costs for part in cost.parts)
     energy = energy_by(arch, actions) if depth != "bound" else None
@@ -163,16 +163,16 @@ def _merged_actions(costs: list[tuple[Step, StepCost]]) -> Actions:
     return total
 
 
-def _merged_traffic(costs: list[tuple[Step, StepCost]]) -> Traffic:
-    """Bytes by level and tensor, tensors by their names in the workload."""
-    total: Traffic = {}
+def _merged_traffic(arch: Arch, costs: list[tuple[Step, StepCost]]) -> Traffic:
+    """Bytes by level and tensor, levels outermost first, tensors by their names in the workload."""
+    total: Traffic = {level.name: {} for level in arch.levels}
     for step, cost in costs:
         for level, table in cost.traffic.items():
             into = total.setdefault(level, {})
             for tensor, moved in table.items():
                 name = step.tensors.get(tensor, tensor)
                 into[name] = into.get(name, Transfer(Fraction(0), Fraction(0))) + moved
-    return total
+    return {level: table for level, table in total.items() if table}
 
 
 def _unit_uses(arch: Arch, works: dict[str, Work], seconds: Fraction) -> dict[str, UnitUse]:

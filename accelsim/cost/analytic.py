@@ -131,10 +131,10 @@ def energy_by(arch: Arch, actions: Actions) -> dict[str, Fraction] | None:
     found: dict[str, Fraction] = {}
     for name, table in actions.items():
         energies = arch.components[component_of(arch, name)].energy_pj
-        for action, count in table.items():
-            if count and action not in energies:
+        for action, times in table.items():
+            if times and action not in energies:
                 return None
-            found[name] = found.get(name, Fraction(0)) + count * energies.get(action, Fraction(0))
+            found[name] = found.get(name, Fraction(0)) + times * energies.get(action, Fraction(0))
     return found
 
 

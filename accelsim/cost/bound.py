@@ -8,7 +8,7 @@ from math import prod
 from accelsim.arch import Arch
 from accelsim.cost.analytic import StepCost
 from accelsim.cost.compute import point_cost
-from accelsim.cost.images import Counter, Visit
+from accelsim.cost.images import Counter, Visit, operands
 from accelsim.einsum.ast import Lookup
 from accelsim.einsum.counts import Counts, count
 from accelsim.einsum.walk import walk
@@ -38,7 +38,7 @@ def _compulsory(step: Step) -> dict[str, Transfer]:
     counter = Counter.over(shapes, {c: ((c, 1),) for e in shapes.cascade.einsums for c in e.coordinates})
     visits: dict[str, list[Visit]] = {}
     for einsum in shapes.cascade.einsums:
-        for access in einsum.reads:
+        for access in operands(einsum):
             visits.setdefault(access.tensor, []).append(Visit(einsum, access))
     read = {tensor: _read(counter, visits[tensor]) for tensor in shapes.cascade.inputs if tensor in visits}
     table = {tensor: Transfer(size * step.types[tensor].bytes, zero) for tensor, size in read.items()}

@@ -17,11 +17,16 @@ from accelsim.einsum.fold import DROP, KEEP, Fold
 from accelsim.einsum.points import count_points
 from accelsim.einsum.presence import elements, presences
 from accelsim.einsum.sizes import size_values
-from accelsim.einsum.walk import coordinates, walk
+from accelsim.einsum.walk import coordinates, reads, walk
 from accelsim.mapping.bind import Placement
 
 Digits = Mapping[str, tuple[tuple[str, int], ...]]
 Spread = Mapping[str, tuple[str, int]]
+
+
+def operands(einsum: Einsum) -> tuple[Access, ...]:
+    """What a point that exists reads; what follows `else` belongs to absent points, which cost nothing."""
+    return reads(*einsum.target.indices, einsum.expr, einsum.where)
 
 
 @dataclass(frozen=True)

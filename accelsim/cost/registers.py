@@ -8,7 +8,7 @@ latched first; lanes accumulate on their own.
 
 from __future__ import annotations
 
-from accelsim.cost.images import Counter, Visit
+from accelsim.cost.images import Counter, Visit, operands
 from accelsim.cost.traffic import chain_of
 from accelsim.einsum.ast import Access
 from accelsim.einsum.cascade import Einsum
@@ -22,10 +22,10 @@ def register_accesses(placement: Placement, counter: Counter, group: Group, eins
     partial, latched = _partials(placement, counter, einsum, points)
     fills = sum(
         _fills(placement, counter, group, einsum, access)
-        for access in einsum.reads
+        for access in operands(einsum)
         if not _is_local(placement, group, einsum, access)
     )
-    return points * len(einsum.reads) + partial, fills + latched + points
+    return points * len(operands(einsum)) + partial, fills + latched + points
 
 
 def _partials(placement: Placement, counter: Counter, einsum: Einsum, points: int) -> tuple[int, int]:

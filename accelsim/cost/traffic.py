@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from accelsim.cost.images import Counter, Visit
+from accelsim.cost.images import Counter, Visit, operands
 from accelsim.einsum.ast import Access
 from accelsim.einsum.cascade import Einsum
 from accelsim.einsum.walk import coordinates
@@ -91,7 +91,7 @@ def _lives(placement: Placement, group: Group) -> Iterator[Life]:
     cascade = placement.step.shapes.cascade
     inside = [placement.einsum(name) for name in group.einsums]
     others = [e for e in placement.einsums if e.name not in group.einsums]
-    tensors = dict.fromkeys(access.tensor for e in inside for access in (e.target, *e.reads))
+    tensors = dict.fromkeys(access.tensor for e in inside for access in (e.target, *operands(e)))
     for tensor in tensors:
         writers = [(e, (e.target,)) for e in inside if e.tensor == tensor]
         readers = [(e, accesses) for e in inside if (accesses := reads_of(e, tensor))]
@@ -99,14 +99,15 @@ def _lives(placement: Placement, group: Group) -> Iterator[Life]:
             tensor=tensor,
             readers=tuple(_use(placement, group, *reader) for reader in readers),
             writers=tuple(_use(placement, group, *writer) for writer in writers),
-            wanted_outside=tensor in cascade.outputs or any(reads_of(e, tensor) for e in others),
+            wanted_outside=tensor in cascade.outputs
+            or any(access.tensor == tensor for e in others for access in e.reads),
             through_home=tensor in placement.plan.home,
             word=placement.step.types[tensor].bytes,
         )
 
 
 def reads_of(einsum: Einsum, tensor: str) -> tuple[Access, ...]:
-    return tuple(access for access in einsum.reads if access.tensor == tensor)
+    return tuple(access for access in operands(einsum) if access.tensor == tensor)
 
 
 def _use(placement: Placement, group: Group, einsum: Einsum, accesses: tuple[Access, ...]) -> Use:
@@ -198,7 +199,7 @@ class _Transfers:
                 self.ledger.add(self.placement.arch.off_chip.name, life.tensor, read=(1 - share) * moved)
 
     def _check_alive(self, life: Life, maker: Use, use: Use, kept: Kept) -> None:
-        """Refuse a tile that is gone before it is finished or read: its bytes would be too few (SEMANTICS section 5)."""
+        """Refuse a tile that is gone before it is finished or read: its bytes would be too few."""
         made, read = (loops_to(self.group, u.einsum.name, kept.at) for u in (maker, use))
         if made is None or made != read:
             raise kept.node.error(

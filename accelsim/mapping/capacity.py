@@ -46,13 +46,15 @@ def kept_bytes(placement: Placement, group: Group, tensor: str, kept: Kept) -> F
 
 
 def occupied(placement: Placement, level: str, group: Group) -> dict[str, Fraction]:
-    """Tensor to the bytes that it occupies at a level during a group; tensors that the group does not touch are left out."""
+    """Tensor to the bytes that it occupies at a level during a group; what the group does not touch is left out."""
     kept = placement.plan.keep[level].tensors
     found = {tensor: kept_bytes(placement, group, tensor, how) for tensor, how in kept.items()}
     for tensor, how in kept.items():
         if how.overwrites is not None:
             if how.overwrites not in kept:
-                raise how.node.error(f'overwrites: nothing is kept as "{how.overwrites}"{nearest(how.overwrites, kept)}')
+                raise how.node.error(
+                    f'overwrites: nothing is kept as "{how.overwrites}"{nearest(how.overwrites, kept)}'
+                )
             found[tensor] = max(Fraction(0), found[tensor] - found[how.overwrites])
     return {tensor: size for tensor, size in found.items() if size}
 
@@ -90,7 +92,8 @@ def check_capacity(placement: Placement) -> None:
 def _shortfall(level: str, group: Group, found: dict[str, Fraction], limit: Fraction) -> str:
     listed = ", ".join(f"{tensor} {_bytes(size)}" for tensor, size in found.items())
     total = sum(found.values(), Fraction(0))
-    return f"keep.{level}: tensors of group {group.name} need {_bytes(total)} bytes, the limit is {_bytes(limit)}: {listed}"
+    need = f"need {_bytes(total)} bytes, the limit is {_bytes(limit)}"
+    return f"keep.{level}: tensors of group {group.name} {need}: {listed}"
 
 
 def _bytes(size: Fraction) -> str:

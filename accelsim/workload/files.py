@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from accelsim.errors import AccelsimError, nearest
@@ -79,6 +80,7 @@ def main_forms(document: Node, uses: Mapping[str, Node]) -> tuple[str, ...]:
     return (offered[0] if offered else ()) if is_layer(document) else form_names(document)
 
 
+@lru_cache(maxsize=1)
 def _shipped() -> dict[str, Node]:
     return {name: open_document(data_dir(KIND) / f"{name}.yaml")[0] for name in shipped_names(KIND)}
 

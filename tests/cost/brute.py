@@ -53,6 +53,15 @@ def names_in(item: Any) -> set[str]:
     return {name for part in inner if type(part).__module__ == ast.__name__ for name in names_in(part)}
 
 
+def accesses_in(item: Any) -> list[ast.Access]:
+    """The reads of an expression, in the order written."""
+    if isinstance(item, ast.Access):
+        return [item]
+    values = getattr(item, "__dict__", {}).values()
+    inner = [part for value in values for part in (value if isinstance(value, tuple) else [value])]
+    return [access for part in inner if type(part).__module__ == ast.__name__ for access in accesses_in(part)]
+
+
 def conjuncts(predicate: ast.Predicate | None) -> list[ast.Predicate]:
     if isinstance(predicate, ast.And):
         return [part for inner in predicate.parts for part in conjuncts(inner)]
@@ -100,9 +109,9 @@ def holds(shapes: Shapes, predicate: ast.Predicate, at: Columns) -> NDArray[np.b
         case ast.Not(inner):
             return ~holds(shapes, inner, at)
         case ast.And(parts):
-            return np.logical_and.reduce([holds(shapes, part, at) for part in parts])
+            return np.asarray(np.logical_and.reduce([holds(shapes, part, at) for part in parts]))
         case ast.Or(parts):
-            return np.logical_or.reduce([holds(shapes, part, at) for part in parts])
+            return np.asarray(np.logical_or.reduce([holds(shapes, part, at) for part in parts]))
 
 
 def places(shapes: Shapes, access: ast.Access, at: Columns) -> tuple[list[NDArray[np.int64]], NDArray[np.bool_]]:
@@ -161,7 +170,7 @@ def _conditions(
     for part in conjuncts(einsum.where):
         yield names_in(part), holds(shapes, part, at)
     yield from _ends(shapes, einsum, at)
-    for access in einsum.reads:
+    for access in accesses_in(einsum.expr):
         columns, outside = places(shapes, access, at)
         reads_zero = outside if any(index.edge == "zero" for index in access.indices) else np.zeros_like(outside)
         yield names_in(access), exists[access.tensor][tuple(columns)] | reads_zero
@@ -300,7 +309,7 @@ class Brute:
         ledger = Ledger({t: k.bytes for t, k in self.placement.step.types.items()}, {})
         for group in self.placement.plan.groups if groups is None else groups:
             inside = [self.placement.einsum(name) for name in group.einsums]
-            for tensor in dict.fromkeys(a.tensor for e in inside for a in (e.target, *e.reads)):
+            for tensor in dict.fromkeys(a.tensor for e in inside for a in (e.target, *accesses_in(e.expr))):
                 makers = [e for e in inside if e.tensor == tensor]
                 if makers:
                     self._made(group, makers[0], ledger)
@@ -313,7 +322,7 @@ class Brute:
         found = []
         for name in group.einsums:
             einsum = self.placement.einsum(name)
-            accesses = [access for access in einsum.reads if access.tensor == tensor]
+            accesses = [access for access in accesses_in(einsum.expr) if access.tensor == tensor]
             if accesses and (tensor, name) not in self.placement.plan.forward:
                 found.append((einsum, accesses))
         return found
@@ -389,7 +398,8 @@ class Brute:
         for group in self.placement.plan.groups:
             moved = self.traffic([group])
             times = [
-                sum((sum(pair, Fraction(0)) for pair in moved.get(level.name, {}).values()), Fraction(0)) / level.bytes_per_s
+                sum((sum(pair, Fraction(0)) for pair in moved.get(level.name, {}).values()), Fraction(0))
+                / level.bytes_per_s
                 for level in arch.levels
                 if level.bytes_per_s
             ]
@@ -444,9 +454,9 @@ class Brute:
     # Registers
 
     def registers(self, einsum: Einsum) -> tuple[int, int]:
-        """Accesses (read, written): operands and partial results, results, fills, and latches of neighbours' results."""
+        """(read, written): operands and partial results; results, fills, and latches of neighbours' results."""
         group, points, lanes = self.group_of(einsum.name), self.count(einsum), self.lanes(einsum)
-        reads, writes = points * len(einsum.reads), points
+        reads, writes = points * len(accesses_in(einsum.expr)), points
         if einsum.reduced:
             own = [part for part, (dim, _) in lanes.items() if dim == "lanes"]
             partial = points - len(set(self.seen(einsum, einsum.target, (), own)))
@@ -454,7 +464,7 @@ class Brute:
             reads += partial
             if any(owners[part] in einsum.reduced and dim != "lanes" for part, (dim, _) in lanes.items()):
                 writes += partial
-        for access in einsum.reads:
+        for access in accesses_in(einsum.expr):
             if not self.local(group, einsum, access.tensor):
                 loops = group.at.get(einsum.name, group.loops)
                 writes += len(set(self.seen(einsum, access, loops, list(lanes))))
@@ -488,7 +498,7 @@ class Brute:
         for name in group.einsums:
             einsum = self.placement.einsum(name)
             loops = self.prefix(group, einsum, at)
-            accesses = [a for a in (einsum.target, *einsum.reads) if a.tensor == tensor]
+            accesses = [a for a in (einsum.target, *accesses_in(einsum.expr)) if a.tensor == tensor]
             for key, element in self.walk(einsum, accesses, loops) if loops is not None else ():
                 tiles.setdefault((loops or (), key), set()).add(tuple(element[i] for i in dims))
         return max(map(len, tiles.values()), default=0)

@@ -1,4 +1,4 @@
-"""Random mappings of small cascades: splits, groups, loop orders, spatial ranks, kept tensors and what goes with them."""
+"""Random mappings of small cascades: splits, groups, loop orders, spatial ranks, kept tensors, homes and forwards."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class Draw:
             self.lines.append(f"  {level}: {{tensors: {{{', '.join(kept)}}}}}")
 
     def loop_for(self, tensor: str, loops_of: dict[str, list[str]]) -> str:
-        """A loop to keep a tensor at: the outermost of its users' common ones most often, since that is always sound."""
+        """A loop to keep a tensor at: most often one that all its users have, the outermost above all."""
         users = [e.name for e in self.einsums if tensor in (e.tensor, *(a.tensor for a in e.reads))]
         common = [p for p in loops_of[users[0]] if all(p in loops_of[u] for u in users)]
         return self.rng.choice([*common[:1], *common, "outside", *loops_of[self.rng.choice(users)]])

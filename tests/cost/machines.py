@@ -1,4 +1,4 @@
-"""Small machines and cascades for tests: an architecture with two levels on chip, lines with what a point of each costs."""
+"""Small machines and cascades for tests: an architecture with two levels on chip, lines with what their points cost."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ units:
       exp(a-b): {{cycles: 19, uses: {{logic: 1}}}}
     registers: {{component: file, counted: 2}}
 components:
-  memory: {{energy: {{read: 7 pJ/B, write: 11 pJ/B}}, width: 32 bit, node: 45 nm, class: guess, source: test}}
-  sram: {{energy: {{read: 2 pJ/row, write: 3 pJ/row}}, width: 64 bit, node: 45 nm, class: guess, source: test}}
-  file: {{energy: {{read: 0.5 pJ/access, write: 0.25 pJ/access}}, width: 16 bit, node: 45 nm, class: guess, source: test}}
-  logic: {{energy: {{use: 1 pJ/op}}, node: 45 nm, class: guess, source: test}}
-  table: {{energy: {{use: 0.125 pJ/op}}, node: 45 nm, class: guess, source: test}}
+  memory: {{energy: {{read: 7 pJ/B, write: 11 pJ/B}}, width: 32 bit, node: n, class: guess, source: test}}
+  sram: {{energy: {{read: 2 pJ/row, write: 3 pJ/row}}, width: 64 bit, node: n, class: guess, source: test}}
+  file: {{energy: {{read: 0.5 pJ/op, write: 0.25 pJ/op}}, width: 16 bit, node: n, class: guess, source: test}}
+  logic: {{energy: {{use: 1 pJ/op}}, node: n, class: guess, source: test}}
+  table: {{energy: {{use: 0.125 pJ/op}}, node: n, class: guess, source: test}}
 """
 
 
@@ -77,7 +77,9 @@ class Sample:
 
 
 SAMPLES = (
-    Sample("matmul", "A: [m, k], B: [k, n]", "C: [m, n]", "m: M, k: K, n: N", {"C[m,n] = A[m,k] * B[k,n]": "mac"}, "MKN"),
+    Sample(
+        "matmul", "A: [m, k], B: [k, n]", "C: [m, n]", "m: M, k: K, n: N", {"C[m,n] = A[m,k] * B[k,n]": "mac"}, "MKN"
+    ),
     Sample(
         "chain",
         "A: [m, k], B: [k, n], D: [n, j]",
@@ -131,7 +133,11 @@ SAMPLES = (
         "A: [h, e], B: [g, e, m]",
         "Y: [h, m]",
         "h: 2*G, g: G, e: E, m: M",
-        {"QK[h,m] = A[h,e] * B[h//2,e,m]": "mac", "GM[h] = max(QK[h,m]) over m": "max", "Y[h,m] = exp(QK[h,m] - GM[h])": "exp(a-b)"},
+        {
+            "QK[h,m] = A[h,e] * B[h//2,e,m]": "mac",
+            "GM[h] = max(QK[h,m]) over m": "max",
+            "Y[h,m] = exp(QK[h,m] - GM[h])": "exp(a-b)",
+        },
         "GEM",
     ),
     Sample(
@@ -145,10 +151,10 @@ SAMPLES = (
     ),
     Sample(
         "filled-in",
-        "A: [i, j]",
+        "A: [i, j], D: [i, j]",
         "Y: [i], X: [i, j]",
         "i: M, j: K",
-        {"X[i,j] = A[i,j] * 2 where j <= i else 0": "mul", "Y[i] = max(X[i,j]) over j where i > 0": "max"},
+        {"X[i,j] = A[i,j] * 2 where j <= i else D[i,j]": "mul", "Y[i] = max(X[i,j]) over j where i > 0": "max"},
         "MK",
     ),
     Sample(

@@ -25,6 +25,7 @@ from accelsim.validation.fusemax.study import (
 )
 from accelsim.validation.runs import Runs, energy_pj, off_chip_bytes
 from accelsim.validation.table import read_table
+from tests.source import ROOT
 
 pytestmark = pytest.mark.validation
 
@@ -150,3 +151,11 @@ def test_packaged_tables_say_where_they_come_from() -> None:
     for path in sorted(FOLDER.glob("*.csv")):
         assert path.read_text(encoding="utf-8").startswith("# ")
         assert read_table(path)
+
+
+def test_the_page_shows_what_the_report_prints(study: Report) -> None:
+    page = (ROOT / "docs" / "fusemax.md").read_text(encoding="utf-8")
+    for table in study.tables:
+        _, *lines = table.to_text().splitlines()
+        assert "\n".join(lines[: 1 + len(table.rows)]) in page
+    assert f"# {len(study.checks)} numbers" in page

@@ -22,7 +22,9 @@ DIGITS = Allowance(0.0, "half of the last digit")
 FITTED = Allowance(
     3e-3, "energies of registers 4 and 12 deep: ours a power law through 16 and 32, theirs another curve"
 )
-COUNTED = Allowance(2e-2, "our rule for register accesses is not the study's, here they are up to two fifths of the energy")
+COUNTED = Allowance(
+    2e-2, "our rule for register accesses is not the study's, here they are up to two fifths of the energy"
+)
 
 
 @dataclass(frozen=True)
