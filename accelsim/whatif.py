@@ -1,4 +1,4 @@
-"""The two questions an architect asks first: what would twice or half of each resource do, and how much buffer is enough."""
+"""The two questions an architect asks first: what twice or half of each resource does, how much buffer is enough."""
 
 from __future__ import annotations
 

@@ -19,7 +19,8 @@ COMMANDS: dict[str, Sequence[str]] = {
     "accelsim --help": ("-m", "accelsim", "--help"),
     "accelsim list": ("-m", "accelsim", "list"),
     "accelsim analyze attention-1pass": (
-        "-m", "accelsim", "analyze", "attention-1pass", "--set", "B=1", "--set", "H=1", "--set", "E=64", "--set", "M=4096",
+        "-m", "accelsim", "analyze", "attention-1pass", "--set", "B=1", "--set", "H=1", "--set", "E=64",
+        "--set", "M=4096",
     ),
     "accelsim simulate fusemax bert, L = 1M": (
         "-m", "accelsim", "simulate", "fusemax", "bert", "--set", "L=1048576", "--depth", "analytic", "--json",

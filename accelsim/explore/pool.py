@@ -1,7 +1,7 @@
 """Executors: a function applied to every item, here or in processes of their own whose death loses one item at most.
 
-Each process has a pipe of its own and shares nothing with the others, so that one that is killed at any moment leaves no
-lock behind for the rest to wait on.
+Each process has a pipe of its own and shares nothing with the others, so that one that is killed at any moment leaves
+no lock behind for the rest to wait on.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def _chunks(count: int, workers: int) -> list[range]:
 def _bury(
     worker: _Worker, chunk: range, deaths: dict[int, int], pending: deque[range]
 ) -> Iterator[tuple[int, Crashed]]:
-    """A chunk that its process took along is handed out again item by item, so that the next death tells whose it was."""
+    """A chunk that its process took along, handed out again item by item: the next death tells whose it was."""
     worker.end()
     for index in chunk:
         deaths[index] += 1

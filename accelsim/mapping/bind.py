@@ -189,7 +189,6 @@ def with_tile(placement: Placement, rank: str, position: int, size: int) -> Plac
 def _check_names(placement: Placement) -> None:
     plan, arch = placement.plan, placement.arch
     einsums = {e.name: e for e in placement.einsums}
-    tensors = placement.step.shapes.cascade.tensors
     for einsum, unit in plan.bind.items():
         if unit not in arch.units:
             raise _unknown(plan.document, "bind", "unit", unit, arch.units)
@@ -199,6 +198,13 @@ def _check_names(placement: Placement) -> None:
         if name not in einsums and name not in arch.units:
             raise _unknown(plan.document, f"spatial.{name}", "unit or Einsum", name, {**einsums, **arch.units})
     _check_spatial(placement, einsums)
+    _check_kept(placement)
+    _check_routes(placement, einsums)
+    _check_groups(placement, einsums)
+
+
+def _check_kept(placement: Placement) -> None:
+    plan, arch, tensors = placement.plan, placement.arch, placement.step.shapes.cascade.tensors
     for level, keep in plan.keep.items():
         if arch.level(level) in (None, arch.off_chip):
             raise _unknown(plan.document, f"keep.{level}", "level", level, [v.name for v in arch.levels[1:]])
@@ -207,6 +213,10 @@ def _check_names(placement: Placement) -> None:
                 raise _unknown(kept.node, "", "tensor", tensor, tensors)
             if kept.at != OUTSIDE and kept.at not in placement.owner:
                 raise _unknown(kept.node, "at", "loop", kept.at, [*placement.owner, OUTSIDE])
+
+
+def _check_routes(placement: Placement, einsums: Table[str, Einsum]) -> None:
+    plan, arch, tensors = placement.plan, placement.arch, placement.step.shapes.cascade.tensors
     for tensor, einsum in sorted(plan.forward):
         if tensor not in tensors or einsum not in einsums:
             raise _unknown(plan.document, "forward", "tensor or Einsum", tensor, {**tensors, **einsums})
@@ -215,7 +225,6 @@ def _check_names(placement: Placement) -> None:
             raise _unknown(plan.document, "home", "tensor", tensor, tensors)
         if level != arch.off_chip.name:
             raise plan.document.error(f"home.{tensor}: must be {arch.off_chip.name}, the outermost level, got {level}")
-    _check_groups(placement, einsums)
 
 
 def _check_spatial(placement: Placement, einsums: Table[str, Einsum]) -> None:
