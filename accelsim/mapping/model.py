@@ -83,8 +83,9 @@ class Plan:
     """What a mapping says once its case is chosen.
 
     `spatial`: unit or Einsum to dimension (`rows`, `cols`, `lanes`) to the ranks spread over it, outer to inner.
-    `bind`: Einsum to unit. `forward`: (tensor, reading Einsum) served from registers. `home`: tensors of a group that go through a level all
-    the same. `counts`: component to action to an expression that replaces its count (how a study counted).
+    `bind`: Einsum to unit. `forward`: (tensor, reading Einsum) served from registers. `home`: tensors of a group that
+    go through a level all the same. `counts`: component to action to an expression that replaces its count (how a study
+    counted).
     """
 
     splits: Table[str, tuple[tuple[str, Tile], ...]]
