@@ -176,6 +176,9 @@ def _merged_traffic(arch: Arch, costs: list[tuple[Step, StepCost]]) -> Traffic:
 
 
 def _unit_uses(arch: Arch, works: dict[str, Work], seconds: Fraction) -> dict[str, UnitUse]:
+    """How every unit was used; nothing at depth `bound`, which gives no unit any work."""
+    if not works:
+        return {}
     cycles = seconds * arch.clock_hz
     found = {}
     for name, unit in arch.units.items():
