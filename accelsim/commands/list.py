@@ -6,11 +6,12 @@ import argparse
 from collections.abc import Callable
 
 from accelsim.commands.reply import Reply
+from accelsim.commands.unit import list_units
 from accelsim.errors import AccelsimError, nearest
 from accelsim.shipped import data_dir, shipped_names
 from accelsim.yamlfile import load_file
 
-HELP = "names of the shipped workloads, architectures, mappings and sweeps"
+HELP = "names of the shipped workloads, architectures, mappings and sweeps, and of units with their parameters"
 MAPPINGS = "arch_configs/mappings"
 Names = list[tuple[str, str]]
 
@@ -22,6 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> Reply:
     if arguments.what is not None and arguments.what not in _finders():
         raise AccelsimError(f'no list of "{arguments.what}"{nearest(arguments.what, _finders())}')
+    if arguments.what == "units":
+        return list_units()
     wanted = [arguments.what] if arguments.what else list(_finders())
     found = {what: _finders()[what]() for what in wanted}
     text = "\n\n".join(_section(what, names, bool(arguments.what)) for what, names in found.items())
@@ -30,7 +33,7 @@ def run(arguments: argparse.Namespace) -> Reply:
 
 
 def _finders() -> dict[str, Callable[[], Names]]:
-    return {"workloads": _workloads, "archs": _archs, "mappings": _mappings, "sweeps": _sweeps}
+    return {"workloads": _workloads, "archs": _archs, "mappings": _mappings, "sweeps": _sweeps, "units": _units}
 
 
 def _workloads() -> Names:
@@ -55,6 +58,12 @@ def _sweeps() -> Names:
     from accelsim.explore import find_sweeps
 
     return find_sweeps()
+
+
+def _units() -> Names:
+    from accelsim.units import UNITS
+
+    return [(unit.name, unit.says) for unit in UNITS.values()]
 
 
 def _section(what: str, names: Names, alone: bool) -> str:

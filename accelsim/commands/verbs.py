@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from accelsim.commands import analyze, check, compare, explore, report, show, simulate, validate, whatif
+from accelsim.commands import analyze, check, compare, explore, report, show, simulate, unit, validate, whatif
 from accelsim.commands import list as list_verb
 from accelsim.commands.reply import Verb
 
@@ -17,4 +17,5 @@ VERBS: dict[str, Verb] = {
     "explore": explore,
     "report": report,
     "validate": validate,
+    "unit": unit,
 }

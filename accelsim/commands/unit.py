@@ -1,0 +1,90 @@
+"""`accelsim unit`: when one unit gives its outputs and takes its next job; and the list of all units."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from accelsim.commands.reply import Reply
+from accelsim.errors import AccelsimError
+from accelsim.overrides import split_override
+from accelsim.yamlfile import Node
+
+if TYPE_CHECKING:
+    from accelsim.units import Timing, Unit
+    from accelsim.units.fields import Parameter
+
+HELP = "the timing of one unit: first and last output, next job"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="a unit: see accelsim list units")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="overrides",
+        help="a parameter of the unit or of its job: rows=32, M=100; may be repeated",
+    )
+
+
+def run(arguments: argparse.Namespace) -> Reply:
+    from accelsim.units import find_unit
+
+    unit = find_unit(arguments.name)
+    params, shape, timing = _timed(unit, dict(split_override(text) for text in arguments.overrides))
+    edges = {"cycles": timing.cycles, **asdict(timing)}
+    values = {**asdict(params), **asdict(shape)}
+    lines = [unit.says, f"{timing.cycles} cycles for one job"]
+    lines.append(f"first output at edge {timing.first}, last at {timing.last}; the next job begins at {timing.busy}")
+    lines += [f"  {name}: {_written(value)}" for name, value in values.items()]
+    return Reply("\n".join(lines), {"schema": 1, "kind": "unit", "unit": unit.name, **edges, "params": values})
+
+
+def _timed(unit: Unit, nodes: Mapping[str, Node]) -> tuple[Any, Any, Timing]:
+    """Hardware, job and timing; an error about a parameter gets the place where it was set."""
+    try:
+        params, shape = unit.request({name: node.plain() for name, node in nodes.items()})
+        return params, shape, unit.timing(params, shape)
+    except AccelsimError as error:
+        node = nodes.get(error.message.partition(":")[0].partition(".")[0])
+        raise AccelsimError(error.message, node.mark if node else None) from None
+
+
+def list_units() -> Reply:
+    """Every unit with its parameters, as its dataclasses have them."""
+    from accelsim.units import UNITS
+
+    text = "\n\n".join(
+        "\n".join([f"{unit.name}  {unit.says}", *map(_line, unit.parameters)]) for unit in UNITS.values()
+    )
+    units = [
+        {"name": unit.name, "description": unit.says, "parameters": [_entry(p) for p in unit.parameters]}
+        for unit in UNITS.values()
+    ]
+    return Reply(text, {"schema": 1, "kind": "list", "units": units})
+
+
+def _line(parameter: Parameter) -> str:
+    given = "required" if parameter.required else f"default {_written(parameter.default)}"
+    return f"  {parameter.name}  {parameter.rule.says} ({parameter.rule.kind}; {given})"
+
+
+def _entry(parameter: Parameter) -> dict[str, object]:
+    return {
+        "name": parameter.name,
+        "type": parameter.rule.kind,
+        "required": parameter.required,
+        "default": parameter.default,
+        "description": parameter.rule.says,
+    }
+
+
+def _written(value: object) -> str:
+    """A value as a person reads it; a list of operators one behind the other."""
+    if not isinstance(value, list | tuple):
+        return str(value)
+    return ", ".join(" ".join(f"{part}" for part in item.values()) for item in value) or "none"

@@ -1,0 +1,83 @@
+"""Every unit by name: what it is, what it takes, and its timing function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from accelsim.errors import AccelsimError, nearest
+from accelsim.units import buffer, dma, exp, link, systolic, vector
+from accelsim.units.fields import Checked, Parameter, parameters
+from accelsim.units.timing import Timing
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit: `params` and `shape` are the dataclasses of its hardware and of its job, with no name in common."""
+
+    name: str
+    says: str
+    params: type[Checked]
+    shape: type[Checked]
+    timing: Callable[[Any, Any], Timing]
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Those of the hardware, then those of the job."""
+        return (*parameters(self.params), *parameters(self.shape))
+
+    def request(self, plain: Mapping[str, object]) -> tuple[Any, Any]:
+        """Hardware and job from plain data by name.
+
+        Raises:
+            AccelsimError: led by the parameter's name: unknown, missing, or of a value that is not allowed.
+        """
+        known = {parameter.name: parameter for parameter in self.parameters}
+        for name in plain:
+            if name not in known:
+                raise AccelsimError(f"{name}: is no parameter of {self.name}{nearest(name, known)}")
+        for name, parameter in known.items():
+            if parameter.required and name not in plain:
+                raise AccelsimError(f"{name}: must be given ({parameter.rule.says}): --set {name}=VALUE")
+        values = {name: known[name].rule.read(value) for name, value in plain.items()}
+        return _made(self.params, values), _made(self.shape, values)
+
+
+def _made(kind: type[Checked], values: Mapping[str, object]) -> Checked:
+    names = [parameter.name for parameter in parameters(kind)]
+    return kind(**{name: values[name] for name in names if name in values})
+
+
+UNITS = {
+    unit.name: unit
+    for unit in (
+        Unit(
+            "systolic", "systolic array: M x K times K x N", systolic.SystolicParams, systolic.Product, systolic.timing
+        ),
+        Unit(
+            "vector",
+            "vector unit: an operator over a vector, or a reduction",
+            vector.VectorParams,
+            vector.Vector,
+            vector.timing,
+        ),
+        Unit("exp", "exp unit: a polynomial behind a range reduction", exp.ExpParams, exp.Elements, exp.timing),
+        Unit("dma", "DMA engine: a block from memory in bursts", dma.DmaParams, dma.Block, dma.timing),
+        Unit(
+            "buffer",
+            "buffer with ports and banks: strided accesses",
+            buffer.BufferParams,
+            buffer.Accesses,
+            buffer.timing,
+        ),
+        Unit("link", "link: a message in beats", link.LinkParams, link.Message, link.timing),
+    )
+}
+
+
+def find_unit(name: str) -> Unit:
+    """The unit of that name. Raises AccelsimError with the nearest name where there is none."""
+    if name not in UNITS:
+        raise AccelsimError(f'no unit named "{name}"{nearest(name, UNITS)}')
+    return UNITS[name]
