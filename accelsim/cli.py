@@ -130,8 +130,10 @@ def _deliver(reply: Reply) -> int:
     return reply.status
 
 
-def _write(stream: TextIO, text: str) -> None:
-    """A text and a line end, in a way that no encoding of the terminal refuses."""
+def _write(stream: TextIO | None, text: str) -> None:
+    """A text and a line end, in a way that no encoding of the terminal refuses; None is a stream closed at the start."""
+    if stream is None:
+        return
     encoding = stream.encoding or "utf-8"
     stream.write(f"{text}\n".encode(encoding, "backslashreplace").decode(encoding))
     stream.flush()

@@ -81,6 +81,7 @@ def placed(arch: Arch, workload: Workload, mapping: Mapping | None) -> tuple[Pla
         return chosen[function]
 
     plain = steps(workload, lambda function: mapping_of(function).cascade)
+    _check_used(mapping, workload, plain)
     given = {step.function: mapping_parameters(mapping_of(step.function), arch, step) for step in plain}
     final = steps(workload, lambda f: mapping_of(f).cascade, lambda f: given[f]) if any(given.values()) else plain
     for step in final:
@@ -94,6 +95,13 @@ def _offered_cascade(arch: Arch, workload: Workload, mapping: Mapping | None, fu
         return mapping.cascade
     found = mappings_for(arch, function, workload.cascade)
     return found[0].cascade if found else None
+
+
+def _check_used(mapping: Mapping | None, workload: Workload, built: Sequence[Step]) -> None:
+    """Refuse a mapping that is given but written for no step of the workload."""
+    if mapping is not None and not any(step.function in mapping.functions for step in built):
+        functions = ", ".join(mapping.functions)
+        raise AccelsimError(f"mapping {mapping.name} is for {functions}; {workload.name} has none of it")
 
 
 def _check_cascade(mapping: Mapping, step: Step) -> None:

@@ -183,6 +183,18 @@ def test_a_closed_pipe_is_silent() -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.parametrize("closing", [">&-", "2>&-", ">&- 2>&-"])
+def test_streams_that_are_closed_from_the_start_are_silent(closing: str) -> None:
+    command = f'"{sys.executable}" -m accelsim list sweeps {closing}'
+    done = subprocess.run(["sh", "-c", command], capture_output=True, check=False, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_an_error_has_its_status_where_nobody_can_be_told() -> None:
+    command = f'"{sys.executable}" -m accelsim list nothing >&- 2>&-'
+    assert subprocess.run(["sh", "-c", command], check=False, cwd=ROOT).returncode == 2
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
 def test_a_full_disk_is_one_line() -> None:
     with Path("/dev/full").open("w") as full:

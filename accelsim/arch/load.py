@@ -10,7 +10,8 @@ from math import prod
 from pathlib import Path
 
 from accelsim.arch.model import CLASSES, DIMENSIONS, Arch, Component, Level, Op, Unit
-from accelsim.einsum.ast import Coordinate, IndexExpr, IndexOp, Int, Size
+from accelsim.einsum.ast import Coordinate, IndexExpr, IndexOp, Size
+from accelsim.einsum.operators import parse_pattern
 from accelsim.einsum.parse import parse_index
 from accelsim.einsum.sizes import integer_value
 from accelsim.errors import AccelsimError, nearest
@@ -23,6 +24,7 @@ KIND = "arch_configs"
 REQUIRED = ("schema", "name", "clock", "levels", "units", "components")
 OPTIONAL = ("description", "source", "notes")
 COMPONENT_KEYS = (("energy", "node", "source", "class"), ("width", "area", "voltage"))
+MOST_PES = 1 << 40
 UNIT_KEYS = (("ops",), (*DIMENSIONS, "registers", "latency", "per_pe"))
 
 
@@ -76,6 +78,8 @@ def read_arch(document: Node, path: Path, lineage: tuple[str, ...]) -> Arch:
     if not levels:
         raise entries["levels"].error("needs at least one level, the off-chip one first")
     units = {k: _unit(k, n, components) for k, n in entries["units"].mapping().items()}
+    if not units:
+        raise entries["units"].error("needs at least one unit")
     clash = set(units) & {level.name for level in levels}
     if clash:
         raise entries["units"].error(f'"{min(clash)}" names a level and a unit')
@@ -164,18 +168,29 @@ def _unit(name: str, node: Node, components: Mapping[str, Component]) -> Unit:
     dims = {d: entries[d].positive_integer() for d in DIMENSIONS if d in entries}
     if tuple(dims) not in (("rows", "cols"), ("lanes",)):
         raise node.error("needs rows and cols, or lanes")
+    if prod(dims.values()) > MOST_PES:
+        raise node.error(f"has {prod(dims.values())} PEs; at most {MOST_PES} are supported")
     registers, counted = _registers(entries.get("registers"), prod(dims.values()), components)
     latency = entries["latency"].mapping() if "latency" in entries else {}
     per_pe = entries["per_pe"].mapping() if "per_pe" in entries else {}
     return Unit(
         name=name,
         dims=dims,
-        ops={pattern: _op(n, components) for pattern, n in entries["ops"].mapping().items()},
+        ops={_operator(pattern, n): _op(n, components) for pattern, n in entries["ops"].mapping().items()},
         registers=registers,
         counted=counted,
         latency={key: Fraction(_extent(n, dims)) for key, n in latency.items()},
         per_pe=_uses(per_pe, node, components),
     )
+
+
+def _operator(pattern: str, node: Node) -> str:
+    """The key of an entry for an operator, refused where it is neither an operator nor a pattern of them."""
+    try:
+        parse_pattern(pattern)
+    except AccelsimError as error:
+        raise AccelsimError(f"{node.path}: {error.message}", node.key_mark or node.mark) from None
+    return pattern
 
 
 def _registers(node: Node | None, pes: int, components: Mapping[str, Component]) -> tuple[str | None, int]:
@@ -207,7 +222,10 @@ def _uses(entries: Mapping[str, Node], node: Node, components: Mapping[str, Comp
 
 def _extent(node: Node, dims: Mapping[str, int]) -> int:
     """A number of cycles; an expression may name the array's `rows`, `cols` or `lanes`."""
-    value = integer_value(_sized(parse_index(node)), {d.upper(): n for d, n in dims.items()})
+    try:
+        value = integer_value(_sized(parse_index(node)), {d.upper(): n for d, n in dims.items()})
+    except AccelsimError as error:
+        raise error if error.mark else node.error(error.message) from None
     if value < 0:
         raise node.expected("not negative")
     return value
@@ -218,4 +236,4 @@ def _sized(expr: IndexExpr) -> IndexExpr:
         return Size(expr.name.upper())
     if isinstance(expr, IndexOp):
         return IndexOp(expr.op, _sized(expr.left), _sized(expr.right))
-    return expr if isinstance(expr, Int | Size) else Int(0)
+    return expr

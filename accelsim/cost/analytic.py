@@ -13,9 +13,8 @@ from accelsim.cost.registers import register_accesses
 from accelsim.cost.traffic import group_traffic
 from accelsim.einsum.counts import count
 from accelsim.einsum.parse import parse_index
-from accelsim.einsum.sizes import integer_value, size_values
 from accelsim.errors import nearest
-from accelsim.mapping.bind import Placement
+from accelsim.mapping.bind import Placement, placed_value
 from accelsim.mapping.model import Group
 from accelsim.result import Part, Transfer
 
@@ -117,12 +116,16 @@ def _add_registers(placement: Placement, counter: Counter, group: Group, name: s
 
 def _replaced(placement: Placement, actions: Actions) -> Actions:
     """Counts that the mapping gives as expressions take the place of ours: how a study counted is data."""
-    values = size_values(placement.step.shapes)
     for name, table in placement.plan.counts.items():
         if name not in actions:
             raise placement.plan.document.error(f'counts: unknown component "{name}"{nearest(name, actions)}')
         for action, node in table.items():
-            actions[name][action] = Fraction(integer_value(parse_index(node), values))
+            if action not in actions[name]:
+                raise node.error(f'unknown action "{action}"{nearest(action, actions[name])}')
+            number = placed_value(parse_index(node), placement.step, node)
+            if number < 0:
+                raise node.error(f"must be not negative, got {number}")
+            actions[name][action] = Fraction(number)
     return actions
 
 

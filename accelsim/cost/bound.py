@@ -69,7 +69,8 @@ def _compute_seconds(arch: Arch, step: Step, counts: Counts) -> Fraction:
                 except AccelsimError as error:
                     reasons.append(error)
             if not costs:
-                raise reasons[0]
+                said = " | ".join(reason.message for reason in reasons)
+                raise AccelsimError(f"no unit can run {einsum.name}: {said}", einsum.mark)
             rows.append(costs)
     return split_bound(rows, tuple(arch.units)) / arch.clock_hz
 

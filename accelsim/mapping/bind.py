@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Mapping as Table
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import eq, ge, gt, le, lt, ne
 
 from accelsim.arch import Arch, Unit
 from accelsim.arch.model import DIMENSIONS
 from accelsim.einsum.ast import Coordinate, IndexExpr, IndexOp, Int, MapCall, Size
 from accelsim.einsum.cascade import Einsum
-from accelsim.einsum.sizes import integer_value, size_values
+from accelsim.einsum.sizes import LARGEST, integer_value, size_values
 from accelsim.errors import AccelsimError, nearest
 from accelsim.mapping.model import OUTSIDE, Case, Group, Mapping, Plan, Tile
 from accelsim.mapping.read import read_plan
@@ -108,15 +108,28 @@ def place(mapping: Mapping, arch: Arch, step: Step) -> Placement:
             digits[rank] = _digits(rank, parts, arch, step, fits)
         elif not _is_cascade_split(step, parts):
             raise _unknown(plan.document, f"split.{rank}", "rank", rank, digits)
-    owner = {part: c for c, parts in digits.items() for part, _ in parts}
+    owner = _owners(plan.document, digits)
     placement = Placement(arch, step, mapping, plan, digits, owner)
     _check_names(placement)
     from accelsim.mapping.capacity import check_capacity, fitted
+    from accelsim.mapping.sense import check_sense
 
+    check_sense(placement)
     for rank, position, tile in fits:
         placement = fitted(placement, rank, position, tile)
     check_capacity(placement)
     return placement
+
+
+def _owners(document: Node, digits: Table[str, tuple[tuple[str, int], ...]]) -> dict[str, str]:
+    """Part to its coordinate; a part has one only."""
+    owner: dict[str, str] = {}
+    for coordinate, parts in digits.items():
+        for part, _ in parts:
+            if part in owner:
+                raise document.error(f"split: {part} is a part of {owner[part]} and of {coordinate}")
+            owner[part] = coordinate
+    return owner
 
 
 def _case(mapping: Mapping, step: Step) -> Case | None:
@@ -152,15 +165,24 @@ def _digits(
             fits.append((rank, position, tile))
         elif tile.kind != "rest":
             inside *= _tile_size(tile, arch, step)
+            if inside > LARGEST:
+                raise tile.node.error(f"a tile of {rank} has {inside} coordinates; at most {LARGEST} are supported")
     return tuple(reversed(spans))
 
 
 def _tile_size(tile: Tile, arch: Arch, step: Step) -> int:
-    values = size_values(step.shapes)
-    size = integer_value(_with_extents(tile.expr or Int(1), arch, tile.node), values)
+    size = placed_value(_with_extents(tile.expr or Int(1), arch, tile.node), step, tile.node)
     if size < 1:
         raise tile.node.error(f"must be positive, got {size}")
     return size
+
+
+def placed_value(expr: IndexExpr, step: Step, node: Node) -> int:
+    """The number that an expression of a mapping stands for; errors name its place."""
+    try:
+        return integer_value(expr, size_values(step.shapes))
+    except AccelsimError as error:
+        raise node.error(error.message) from None
 
 
 def _with_extents(expr: IndexExpr, arch: Arch, node: Node) -> IndexExpr:
@@ -177,13 +199,6 @@ def _with_extents(expr: IndexExpr, arch: Arch, node: Node) -> IndexExpr:
     if expr.name not in arch.units[unit].dims:
         raise node.error(f"unit {unit} has {' and '.join(arch.units[unit].dims)}, not {expr.name}")
     return Int(arch.units[unit].dims[expr.name])
-
-
-def with_tile(placement: Placement, rank: str, position: int, size: int) -> Placement:
-    """The placement with one part of a rank `size` times what it spans now: everything outside it grows."""
-    parts = placement.digits[rank]
-    grown = tuple((part, span * size if i < position else span) for i, (part, span) in enumerate(parts))
-    return replace(placement, digits={**placement.digits, rank: grown})
 
 
 def _check_names(placement: Placement) -> None:
@@ -218,8 +233,10 @@ def _check_kept(placement: Placement) -> None:
 def _check_routes(placement: Placement, einsums: Table[str, Einsum]) -> None:
     plan, arch, tensors = placement.plan, placement.arch, placement.step.shapes.cascade.tensors
     for tensor, einsum in sorted(plan.forward):
-        if tensor not in tensors or einsum not in einsums:
-            raise _unknown(plan.document, "forward", "tensor or Einsum", tensor, {**tensors, **einsums})
+        if tensor not in tensors:
+            raise _unknown(plan.document, "forward", "tensor", tensor, tensors)
+        if einsum not in einsums:
+            raise _unknown(plan.document, "forward", "Einsum", einsum, einsums)
     for tensor, level in plan.home.items():
         if tensor not in tensors:
             raise _unknown(plan.document, "home", "tensor", tensor, tensors)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from dataclasses import replace
 from fractions import Fraction
 from math import isqrt, prod
 
 from accelsim.einsum.ast import Access, IndexExpr
 from accelsim.einsum.cascade import Einsum
 from accelsim.errors import AccelsimError, nearest
-from accelsim.mapping.bind import Placement, with_tile
+from accelsim.mapping.bind import Placement
 from accelsim.mapping.extent import tile_elements
 from accelsim.mapping.model import OUTSIDE, Group, Kept, Tile
+
+MOST_TILES = 1 << 40
 
 
 def accesses(einsum: Einsum, tensor: str) -> list[Access]:
@@ -82,8 +86,12 @@ def excess(placement: Placement, level: str) -> tuple[Group, dict[str, Fraction]
 
 
 def check_capacity(placement: Placement) -> None:
-    """Refuse a mapping whose kept tensors do not fit, with their bytes."""
-    for level in placement.plan.keep:
+    """Refuse a mapping whose kept tensors do not fit, with their bytes, or are kept at a loop that nothing runs in."""
+    for level, keep in placement.plan.keep.items():
+        for tensor, kept in keep.tensors.items():
+            whole = replace(kept, fraction=Fraction(1))
+            if not any(kept_bytes(placement, group, tensor, whole) for group in placement.plan.groups):
+                raise kept.node.error(f"at: no Einsum that touches {tensor} runs in a loop {kept.at}")
         over = excess(placement, level)
         if over:
             raise placement.plan.document.error(_shortfall(level, *over))
@@ -110,13 +118,22 @@ def fitted(placement: Placement, rank: str, position: int, tile: Tile) -> Placem
         raise tile.node.error(f"fit({tile.of}): nothing is kept at {tile.of}")
     span = placement.digits[rank][position][1]
     tiles = -(-_size(placement, rank) // span)
+    if tiles > MOST_TILES:
+        raise tile.node.error(f"{rank} has {tiles} tiles of {span}; {MOST_TILES} are the most that can be tried")
     for divisor in sorted(_divisors(tiles), reverse=True):
-        candidate = with_tile(placement, rank, position, divisor)
+        candidate = _with_tile(placement, rank, position, divisor)
         if excess(candidate, tile.of) is None:
             return candidate
     over = excess(placement, tile.of)
     needed = _shortfall(tile.of, *over) if over else ""
     raise AccelsimError(f"{tile.node.path}: no tile fits: {needed}", tile.node.mark)
+
+
+def _with_tile(placement: Placement, rank: str, position: int, size: int) -> Placement:
+    """The placement with one part of a rank `size` times what it spans now: everything outside it grows."""
+    parts = placement.digits[rank]
+    grown = tuple((part, span * size if i < position else span) for i, (part, span) in enumerate(parts))
+    return replace(placement, digits={**placement.digits, rank: grown})
 
 
 def _size(placement: Placement, rank: str) -> int:

@@ -75,7 +75,7 @@ def _headline(result: Result) -> str:
         (f"{_subject(result.workload, result)} on {result.arch}", ""),
         ("mapping", f"{result.mapping}, depth {result.depth}"),
         ("time", f"{scaled(result.seconds, 's')}{_cycles(result)}"),
-        ("energy", energy(result.energy_pj) if result.energy_by is not None else "not known at this depth"),
+        ("energy", _energy(result)),
         ("work", f"{scaled(result.macs, 'MAC')}{_throughput(result)}"),
         ("bound", _bound(result)),
     ]
@@ -84,6 +84,12 @@ def _headline(result: Result) -> str:
 
 def _subject(name: str, result: Result) -> str:
     return f"{name} ({', '.join(f'{key}={value}' for key, value in result.params.items())})"
+
+
+def _energy(result: Result) -> str:
+    if result.energy_by is not None:
+        return energy(result.energy_pj)
+    return "not known at this depth" if not result.actions else "not known: a component has no energy for an action"
 
 
 def _cycles(result: Result) -> str:

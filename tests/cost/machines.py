@@ -60,6 +60,7 @@ class Sample:
     params: Sequence[str]
     derived: str = ""
     maps: str = "{}"
+    four_bit: bool = True  # the first input has numbers of 4 bit
 
     @property
     def operators(self) -> dict[str, list[str]]:
@@ -72,7 +73,7 @@ class Sample:
         return (
             f"schema: accelsim/workload/1\nname: {self.name}\nfunction: {{inputs: {{{self.inputs}}}, "
             f"outputs: {{{self.outputs}}}}}\nparams: {{{params}}}\nranks: {{{self.ranks}}}\nmaps: {self.maps}\n"
-            f"types: {{default: fp16, {self.inputs[0]}: int4}}\neinsums: |\n{lines}\n"
+            f"types: {{default: fp16{f', {self.inputs[0]}: int4' * self.four_bit}}}\neinsums: |\n{lines}\n"
         )
 
 

@@ -123,6 +123,14 @@ def test_a_comparison_has_a_line_for_each_architecture() -> None:
     assert lines[4].split() == ["wide", "625", "us", "4x", "-", "-", "pe1d", "50%", "100%", "1.5", "MiB"]
 
 
+def test_why_an_energy_is_unknown() -> None:
+    """At depth bound nothing is counted; elsewhere what was counted has no entry in a table."""
+    shallow = replace(RESULT, depth="bound", energy_by=None)
+    counted = replace(RESULT, energy_by=None, actions={"pe2d.mac": {"use": Fraction(1)}})
+    assert "energy   not known at this depth\n" in result_text(shallow)
+    assert "energy   not known: a component has no energy for an action\n" in result_text(counted)
+
+
 def test_changes_are_a_table() -> None:
     changes = [
         Change("clock", Fraction(2), Fraction(2), Fraction(1), Fraction(1), ""),

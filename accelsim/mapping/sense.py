@@ -1,0 +1,59 @@
+"""Mappings that name only what exists and yet make no sense: they are refused, since their numbers would be wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Table
+
+from accelsim.mapping.bind import Placement
+from accelsim.mapping.model import Group, Kept
+
+
+def check_sense(placement: Placement) -> None:
+    """Refuse what cannot be run in any order or place.
+
+    Raises:
+        AccelsimError: a group that reads what a later one makes, a loop named twice, a rank spread over two dimensions
+            of an array, or kept tensors that overwrite each other in a circle.
+    """
+    _check_order(placement)
+    for group in placement.plan.groups:
+        _check_loops(group)
+    for name, dims in placement.plan.spatial.items():
+        twice = _repeated([rank for ranks in dims.values() for rank in ranks])
+        if twice:
+            raise placement.plan.document.error(f"spatial.{name}: {twice} is spread twice")
+    for keep in placement.plan.keep.values():
+        for tensor in keep.tensors:
+            _check_overwriting(keep.tensors, tensor)
+
+
+def _check_order(placement: Placement) -> None:
+    """Groups run one after the other: what a group reads, none after it may make."""
+    groups = placement.plan.groups
+    made_in = {placement.einsum(name).tensor: at for at, group in enumerate(groups) for name in group.einsums}
+    for at, group in enumerate(groups):
+        for einsum in map(placement.einsum, group.einsums):
+            for tensor in (access.tensor for access in einsum.reads):
+                if made_in.get(tensor, at) > at:
+                    later = groups[made_in[tensor]].name
+                    raise group.node.error(f"{einsum.name} reads {tensor}, which the later group {later} makes")
+
+
+def _check_loops(group: Group) -> None:
+    for einsum in group.einsums:
+        twice = _repeated(group.loops_of(einsum))
+        if twice:
+            raise group.node.error(f"loops of {einsum}: {twice} is named twice")
+
+
+def _check_overwriting(kept: Table[str, Kept], tensor: str) -> None:
+    seen = [tensor]
+    while (following := kept[seen[-1]].overwrites) is not None and following in kept and following not in seen:
+        seen.append(following)
+    if following == tensor:
+        raise kept[tensor].node.error(f"overwrites: leads back to itself: {' -> '.join([*seen, tensor])}")
+
+
+def _repeated(names: list[str] | tuple[str, ...]) -> str | None:
+    """The first name that stands twice."""
+    return next((name for at, name in enumerate(names) if name in names[:at]), None)
