@@ -131,7 +131,7 @@ def _deliver(reply: Reply) -> int:
 
 
 def _write(stream: TextIO | None, text: str) -> None:
-    """A text and a line end, in a way that no encoding of the terminal refuses; None is a stream closed at the start."""
+    """A text and a line end, in a way that no encoding refuses; None is a stream that was closed at the start."""
     if stream is None:
         return
     encoding = stream.encoding or "utf-8"

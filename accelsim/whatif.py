@@ -11,7 +11,7 @@ from accelsim.arch import Arch, load_arch
 from accelsim.arch.model import DIMENSIONS
 from accelsim.einsum.passes import footprints
 from accelsim.errors import AccelsimError
-from accelsim.mapping import Mapping
+from accelsim.mapping import Mapping, load_mapping
 from accelsim.mapping.load import mappings_of
 from accelsim.result import Result
 from accelsim.route import route
@@ -42,7 +42,7 @@ class Change:
 
 @dataclass(frozen=True)
 class SkiSlope:
-    """Least off-chip bytes of the shipped mappings against the capacity of a level.
+    """Least off-chip bytes of the mappings tried against the capacity of a level.
 
     Attributes:
         points: (capacity in bytes, bytes moved, mapping that moves them), capacities rising.
@@ -127,13 +127,16 @@ def _ratio(changed: Fraction | None, base: Fraction | None) -> Fraction | None:
     return changed / base if changed is not None and base else None
 
 
-def ski_slope(arch: str, workload: str, overrides: Sequence[str] = ()) -> SkiSlope:
-    """Least off-chip traffic that the shipped mappings of the workload's function reach for each size of the buffer.
+def ski_slope(arch: str, workload: str, overrides: Sequence[str] = (), mapping: str | None = None) -> SkiSlope:
+    """Least off-chip traffic that mappings of the workload's function reach for each size of the buffer.
+
+    Args:
+        mapping: the only one that is tried; None: every one that is shipped.
 
     Raises:
         AccelsimError: a workload of several steps, an architecture without a level on chip, or no mapping that fits.
     """
-    said = route(arch, workload, None, overrides)
+    said = route(arch, workload, mapping, overrides)
     loaded = load_arch(arch, said.arch)
     if len(loaded.levels) < 2:
         raise AccelsimError(f"{arch} has no level on chip whose size could vary")
@@ -142,13 +145,14 @@ def ski_slope(arch: str, workload: str, overrides: Sequence[str] = ()) -> SkiSlo
     built = steps(found)
     if len(built) != 1:
         raise AccelsimError(f"{workload} has {len(built)} steps; a ski slope is drawn of one function")
-    candidates = mappings_of(built[0].function, found.cascade)
+    own = () if mapping is None else (load_mapping(mapping, said.mapping),)
+    candidates = own or mappings_of(built[0].function, found.cascade)
     points: list[tuple[int, Fraction, str]] = []
     for capacity in _sizes():
         sized = load_arch(arch, (*said.arch, f"levels.{level.name}.capacity={capacity} B"))
         points += _least(sized, found, candidates, capacity, points[-1:])
     if not points:
-        raise AccelsimError(f"no shipped mapping of {built[0].function} fits {arch} with up to {LARGEST} bytes")
+        raise AccelsimError(f"no mapping of {built[0].function} fits {arch} with up to {LARGEST} bytes")
     floor = simulate(loaded, found, None, "bound").level_bytes(loaded.off_chip.name)
     return SkiSlope(level.name, level.capacity_bytes, tuple(points), floor, _live(found))
 

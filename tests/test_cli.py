@@ -377,6 +377,17 @@ def test_whatif(run: Run) -> None:
     assert "compulsory: " in text
 
 
+def test_whatif_with_a_mapping_asks_no_other(run: Run) -> None:
+    words = ("whatif", "fusemax", "bert", "--set", "L=1024", "--mapping", "fusemax-arch", "--json")
+    slope = document(run(*words))["ski_slope"]
+    assert {point["mapping"] for point in slope["points"]} == {"fusemax-arch"}  # type: ignore[index]
+
+
+def test_compare_with_a_mapping(run: Run) -> None:
+    words = ("compare", "bert", "flat", "fusemax", "--set", "L=1024", "--mapping", "fusemax", "--json")
+    assert [result["mapping"] for result in document(run(*words))["results"]] == ["flat", "fusemax"]  # type: ignore[attr-defined]
+
+
 def test_whatif_of_several_steps_says_why_there_is_no_slope(run: Run) -> None:
     words = ("whatif", "fusemax", "bert-layer", "--set", "L=1024", "--set", "B=1")
     assert document(run(*words, "--json"))["ski_slope"] is None

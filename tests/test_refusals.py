@@ -69,7 +69,7 @@ def refusal(folder: Path, kind: str, changes: tuple[str, ...], depth: str = "ana
 
 
 def test_without_a_slip_it_runs(tmp_path: Path) -> None:
-    """8 x 8 results, a tile of 4 x 4 at a time, 8 steps each; the bytes: X and H once, W and Y once, H there and back."""
+    """8 x 8 results, a tile of 4 x 4 at a time, 8 steps each; the bytes: X, Y once, W twice, H there and back."""
     moved = 2 * (64 + 2 * 64 + 64 + 64 + 64)
     assert run(tmp_path) == moved
 
@@ -81,7 +81,6 @@ def test_without_a_slip_it_runs(tmp_path: Path) -> None:
             ("[H]}", "[Y]}", "einsums: [Y]}\nspatial", "einsums: [H]}\nspatial"),
             "mapping.yaml:6:5: groups[0]: Y reads H, which the later group two makes",
         ),
-        (("cols: j0}", "cols: [j0, i0]}"), "mapping.yaml:1:1: spatial.array: i0 is spread twice"),
         (("[i1, j1]", "[i1, j1, i1]"), "mapping.yaml:6:5: groups[0]: loops of H: i1 is named twice"),
         (
             ("X: {at: i1}", "X: {at: i1, overwrites: X}"),
@@ -90,10 +89,6 @@ def test_without_a_slip_it_runs(tmp_path: Path) -> None:
         (
             ("X: {at: i1}", "X: {at: i1, overwrites: W}", "W: {at: j1}", "W: {at: j1, overwrites: X}"),
             "mapping.yaml:10:30: keep.buffer.tensors.X: overwrites: leads back to itself: X -> W -> X",
-        ),
-        (
-            ("keep:", "counts: {buffer: {read: 0-5}}\nkeep:"),
-            "mapping.yaml:10:25: counts.buffer.read: must be not negative, got -5",
         ),
     ],
 )
@@ -104,6 +99,6 @@ def test_mappings_without_sense(tmp_path: Path, changes: tuple[str, ...], messag
 def test_an_operator_that_no_unit_has(tmp_path: Path) -> None:
     """The bound tries every unit, so what each of them lacks is said, not what the first lacks."""
     assert refusal(tmp_path, "arch", ("relu", "exp"), "bound") == (
-        'workload.yaml:9:3: no unit can run Y: unit array: Y: no entry for operator relu ("relu(H[i,j])"); the table has '
-        'mac | unit lanes: Y: no entry for operator relu ("relu(H[i,j])"); the table has exp'
+        'workload.yaml:9:3: no unit can run Y: unit array: Y: no entry for operator relu ("relu(H[i,j])"); the table '
+        'has mac | unit lanes: Y: no entry for operator relu ("relu(H[i,j])"); the table has exp'
     )

@@ -143,7 +143,7 @@ def test_what_cannot_be_run_is_refused(arch: str, workload: str, mapping: str | 
 def test_an_operator_that_a_unit_lacks() -> None:
     everything = "bind={pe2d: [QK, LM, RM, SLN, SLD, PRM, SPD, SLNV, SPNV, RD, RNV, AV]}"
     with pytest.raises(AccelsimError, match="unit pe2d: AV: no entry for operator div"):
-        simulate_named("fusemax", "bert", ["L=512", everything])
+        simulate_named("fusemax", "bert", ["L=512", everything, "mapping.groups.attention.order={}"])
 
 
 def test_energy_is_unknown_where_an_entry_is_missing() -> None:

@@ -13,6 +13,13 @@ HELP = "a workload on several architectures, the first being the baseline"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("workload", metavar="WORKLOAD", help="a path or a shipped name")
     parser.add_argument("archs", nargs="+", metavar="ARCH", help="paths or shipped names")
+    parser.add_argument(
+        "--mapping",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="for the architectures that it is for (default: their own); may be repeated",
+    )
     add_depth(parser)
     add_overrides(parser)
 
@@ -23,5 +30,5 @@ def run(arguments: argparse.Namespace) -> Reply:
     from accelsim.explore import compare
     from accelsim.report.text import comparison_text
 
-    comparison = compare(arguments.workload, arguments.archs, arguments.overrides, arguments.depth)
+    comparison = compare(arguments.workload, arguments.archs, arguments.overrides, arguments.depth, arguments.mapping)
     return Reply(comparison_text(comparison), comparison.to_json())

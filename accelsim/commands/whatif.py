@@ -21,6 +21,7 @@ HELP = "every resource doubled and halved: speed-up, energy, area"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("arch", metavar="ARCH", help="a path or a shipped name")
     parser.add_argument("workload", metavar="WORKLOAD", help="a path or a shipped name")
+    parser.add_argument("--mapping", metavar="FILE", help="a path or a shipped name (default: the architecture's own)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="also draw both answers")
     add_overrides(parser)
 
@@ -30,7 +31,7 @@ def run(arguments: argparse.Namespace) -> Reply:
     from accelsim.report.text import changes_text, slope_text
     from accelsim.whatif import what_if
 
-    named = (arguments.arch, arguments.workload, arguments.overrides)
+    named = (arguments.arch, arguments.workload, arguments.overrides, arguments.mapping)
     changes = what_if(*named)
     slope, why = _slope(*named)
     drawn = _drawn(changes, slope, arguments.out) if arguments.out else []
@@ -47,12 +48,12 @@ def run(arguments: argparse.Namespace) -> Reply:
     return Reply("\n".join([changes_text(changes), "", below, *drawn]), document)
 
 
-def _slope(arch: str, workload: str, overrides: Sequence[str]) -> tuple[SkiSlope | None, str]:
+def _slope(arch: str, workload: str, overrides: Sequence[str], mapping: str | None) -> tuple[SkiSlope | None, str]:
     """The slope, or why there is none: what_if is answered all the same."""
     from accelsim.whatif import ski_slope
 
     try:
-        return ski_slope(arch, workload, overrides), ""
+        return ski_slope(arch, workload, overrides, mapping), ""
     except AccelsimError as error:
         return None, f"no sizes of the buffer: {error}"
 

@@ -122,10 +122,10 @@ def _replaced(placement: Placement, actions: Actions) -> Actions:
         for action, node in table.items():
             if action not in actions[name]:
                 raise node.error(f'unknown action "{action}"{nearest(action, actions[name])}')
-            number = placed_value(parse_index(node), placement.step, node)
-            if number < 0:
-                raise node.error(f"must be not negative, got {number}")
-            actions[name][action] = Fraction(number)
+            value = placed_value(parse_index(node), placement.step, node)
+            if value < 0:
+                raise node.error(f"gives {value} at these sizes; a count is never negative")
+            actions[name][action] = Fraction(value)
     return actions
 
 

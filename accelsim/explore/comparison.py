@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from accelsim.arch import load_arch
 from accelsim.errors import AccelsimError
+from accelsim.mapping import load_mapping
 from accelsim.result import SCHEMA, Result
 from accelsim.simulate import simulate_named
 
@@ -43,15 +45,35 @@ class Comparison:
         }
 
 
-def compare(workload: str, archs: Sequence[str], overrides: Sequence[str] = (), depth: str = "analytic") -> Comparison:
+def compare(
+    workload: str,
+    archs: Sequence[str],
+    overrides: Sequence[str] = (),
+    depth: str = "analytic",
+    mappings: Sequence[str] = (),
+) -> Comparison:
     """One workload on several architectures, names or paths, with the same overrides for each.
 
+    Args:
+        mappings: names or paths; an architecture takes the first that is for it or for its base, else its own.
+
     Raises:
-        AccelsimError: no architecture, an unknown name, or a workload that one of them cannot run.
+        AccelsimError: no architecture, an unknown name, a workload that one cannot run, or a mapping for none.
     """
     if not archs:
         raise AccelsimError("compare needs at least one architecture")
-    return Comparison(workload, tuple(simulate_named(arch, workload, overrides, depth=depth) for arch in archs))
+    chosen = [_chosen(arch, mappings) for arch in archs]
+    for mapping in mappings:
+        if mapping not in chosen:
+            named = ", ".join(load_mapping(mapping).archs)
+            raise AccelsimError(f"{mapping}: is for {named}, and so taken for none of {', '.join(archs)}")
+    runs = zip(archs, chosen, strict=True)
+    return Comparison(workload, tuple(simulate_named(arch, workload, overrides, plan, depth) for arch, plan in runs))
+
+
+def _chosen(arch: str, mappings: Sequence[str]) -> str | None:
+    lineage = load_arch(arch).lineage if mappings else ()
+    return next((mapping for mapping in mappings if set(load_mapping(mapping).archs) & set(lineage)), None)
 
 
 def _float(value: Fraction | None) -> float | None:

@@ -283,6 +283,11 @@ def _check_loops(placement: Placement, group: Group) -> None:
                 raise _unknown(group.node, "loops", "loop", loop, placement.owner)
             if name in group.at and loop not in inside:
                 raise group.node.error(f"at.{name}: {name} has no rank {loop}")
+    for unit, tasks in group.order.items():
+        mine = [e for e in group.einsums if placement.plan.bind[e] == unit]
+        for task in tasks:
+            if task.partition("+")[0] not in mine:
+                raise _unknown(group.node, f"order.{unit}", "Einsum of that unit", task, mine)
     for name, latency in group.exposed.items():
         known = placement.unit(name).latency
         if latency not in known:

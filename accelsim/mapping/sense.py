@@ -12,16 +12,12 @@ def check_sense(placement: Placement) -> None:
     """Refuse what cannot be run in any order or place.
 
     Raises:
-        AccelsimError: a group that reads what a later one makes, a loop named twice, a rank spread over two dimensions
-            of an array, or kept tensors that overwrite each other in a circle.
+        AccelsimError: a group that reads what a later one makes, a loop named twice, or kept tensors that overwrite
+            each other in a circle.
     """
     _check_order(placement)
     for group in placement.plan.groups:
         _check_loops(group)
-    for name, dims in placement.plan.spatial.items():
-        twice = _repeated([rank for ranks in dims.values() for rank in ranks])
-        if twice:
-            raise placement.plan.document.error(f"spatial.{name}: {twice} is spread twice")
     for keep in placement.plan.keep.values():
         for tensor in keep.tensors:
             _check_overwriting(keep.tensors, tensor)
@@ -54,6 +50,6 @@ def _check_overwriting(kept: Table[str, Kept], tensor: str) -> None:
         raise kept[tensor].node.error(f"overwrites: leads back to itself: {' -> '.join([*seen, tensor])}")
 
 
-def _repeated(names: list[str] | tuple[str, ...]) -> str | None:
+def _repeated(names: tuple[str, ...]) -> str | None:
     """The first name that stands twice."""
     return next((name for at, name in enumerate(names) if name in names[:at]), None)

@@ -75,7 +75,7 @@ def _headline(result: Result) -> str:
         (f"{_subject(result.workload, result)} on {result.arch}", ""),
         ("mapping", f"{result.mapping}, depth {result.depth}"),
         ("time", f"{scaled(result.seconds, 's')}{_cycles(result)}"),
-        ("energy", _energy(result)),
+        ("energy", _total_energy(result)),
         ("work", f"{scaled(result.macs, 'MAC')}{_throughput(result)}"),
         ("bound", _bound(result)),
     ]
@@ -86,7 +86,7 @@ def _subject(name: str, result: Result) -> str:
     return f"{name} ({', '.join(f'{key}={value}' for key, value in result.params.items())})"
 
 
-def _energy(result: Result) -> str:
+def _total_energy(result: Result) -> str:
     if result.energy_by is not None:
         return energy(result.energy_pj)
     return "not known at this depth" if not result.actions else "not known: a component has no energy for an action"

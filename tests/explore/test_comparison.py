@@ -27,3 +27,16 @@ def test_energy_ratios_are_null_where_energy_is() -> None:
 def test_nothing_to_compare() -> None:
     with pytest.raises(AccelsimError, match="at least one architecture"):
         compare("bert", [])
+
+
+def test_an_architecture_takes_the_mapping_that_is_for_it() -> None:
+    """FLAT's own mapping is given for it; what is not for an architecture leaves it with its own."""
+    plain = compare("bert", ["flat", "fusemax"], ["L=1024"])
+    given = compare("bert", ["flat", "fusemax"], ["L=1024"], mappings=["flat"])
+    assert [result.mapping for result in given.results] == ["flat", "fusemax"]
+    assert [result.cycles for result in given.results] == [result.cycles for result in plain.results]
+
+
+def test_a_mapping_for_none_of_them() -> None:
+    with pytest.raises(AccelsimError, match="unfused: is for unfused, and so taken for none of fusemax"):
+        compare("bert", ["fusemax"], ["L=1024"], mappings=["unfused"])

@@ -43,6 +43,11 @@ REFUSED = [
         "loops: [m1, n], exposed: {Y: drains}",
         '6:5: groups[0]: exposed.Y: unknown latency "drains"; did you mean "drain"?',
     ),
+    (
+        "loops: [m1], einsums: [Z]",
+        "loops: [m1], einsums: [Z], order: {line: [Y+2]}",
+        '7:5: groups[1]: order.line: unknown Einsum of that unit "Y+2"; known: Z',
+    ),
     ("rows: m0", "rows: mO", '1:1: spatial.grid.rows: unknown rank "mO"; known: j, k, m0, m1, n'),
     ("rows: m0", "lanes: m0", "1:1: spatial.grid: unit grid has no lanes"),
     ("line: {lanes", "lin: {lanes", '1:1: spatial.lin: unknown unit or Einsum "lin"; did you mean "line"?'),
@@ -74,6 +79,11 @@ REFUSED = [
         "keep:",
         "counts: {grid.logic: {use: M*R}}\nkeep:",
         '10:28: counts.grid.logic.use: parameter "R" has no value; known: J, K, M, N',
+    ),
+    (
+        "keep:",
+        "counts: {grid.logic: {use: M - 7}}\nkeep:",
+        "10:28: counts.grid.logic.use: gives -1 at these sizes; a count is never negative",
     ),
 ]
 

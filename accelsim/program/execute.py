@@ -1,0 +1,82 @@
+"""Run a program exactly: every start by the rules, or the same integers sooner by skipping periods that recur."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from accelsim.program.check import check_program
+from accelsim.program.machine import MOST_STARTS, Machine, Start
+from accelsim.program.model import Program
+from accelsim.program.room import check_room
+from accelsim.program.skip import Skipper
+
+CAUSES = ("dependency", "resource", "buffer", "window")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a program took.
+
+    Attributes:
+        busy: resource to ticks x amount claimed.
+        starts: task to how often it ran.
+        waits: task to cause to ticks that its instances waited, those outside the window from when their stream
+            came to them; cause is `dependency`, `resource` or `buffer`.
+        critical: the resource with the largest share of busy ticks.
+        trace: the first starts, as many as were asked for (those executed, where periods were skipped).
+        executed: starts that were executed one by one.
+    """
+
+    ticks: int
+    seconds: Fraction
+    busy: Mapping[str, int]
+    starts: Mapping[str, int]
+    waits: Mapping[str, Mapping[str, int]]
+    critical: str
+    trace: tuple[Start, ...]
+    executed: int
+
+
+def execute(program: Program, *, skip: bool = True, trace: int = 0, limit: int = MOST_STARTS) -> Run:
+    """The program from its first tick to its last result.
+
+    Args:
+        skip: leap over periods that recur; the answer has the same integers, `executed` and the trace excepted.
+        trace: how many starts to keep.
+        limit: how many starts may be executed one by one.
+
+    Raises:
+        AccelsimError: a deadlock, explained; a duration below 1; an index outside its table; 2^62 ticks or more.
+    """
+    check_program(program)
+    check_room(program)
+    machine = Machine(program, trace, limit)
+    if skip:
+        skipper = Skipper(machine)
+        machine.on_open, machine.on_lap = skipper.opened, skipper.lap
+    machine.execute()
+    return run_of(machine)
+
+
+def run_of(machine: Machine) -> Run:
+    """What a machine that has come to its end has counted."""
+    program, counts = machine.program, machine.counts
+    waits: dict[str, dict[str, int]] = {}
+    for (task, cause), ticks in sorted(counts.items()):
+        if cause in CAUSES and ticks:
+            waits.setdefault(task, {})[cause] = ticks
+    busy = {resource.name: counts["busy", resource.name] for resource in program.resources}
+    share = {r.name: Fraction(busy[r.name], r.count) for r in program.resources}
+    starts = {name: n for (kind, name), n in sorted(counts.items()) if kind == "starts"}
+    return Run(
+        machine.now,
+        machine.now / program.ticks_per_s,
+        busy,
+        starts,
+        waits,
+        max(share, key=lambda name: share[name], default=""),
+        tuple(machine.trace),
+        machine.executed,
+    )

@@ -1,0 +1,109 @@
+"""A program made ready to run: tasks by their place in the body, with who reads what and which lists order them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from accelsim.einsum.ast import IndexExpr
+from accelsim.program.model import Body, Hold, Loop, Program, Resource, Task
+from accelsim.program.values import Values, depends, form
+
+Reading = tuple[int, int]  # the place of a writer in the body and of one of its holds in that task
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A body and its nest of loops.
+
+    Attributes:
+        places: name of a task to its place in the body.
+        reads: for every task the holds whose tiles it reads.
+        writers: buffer to the places of the tasks that acquire from it.
+        static: resource to the (place, stage) of its list that belong to this body.
+    """
+
+    body: Body
+    loops: tuple[Loop, ...]
+    resources: Mapping[str, Resource]
+
+    @cached_property
+    def ranks(self) -> tuple[str, ...]:
+        return tuple(loop.rank for loop in self.loops)
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        return {task.name: place for place, task in enumerate(self.body.tasks)}
+
+    @cached_property
+    def reads(self) -> tuple[tuple[Reading, ...], ...]:
+        return tuple(
+            tuple(
+                (place, number)
+                for place, writer in enumerate(self.body.tasks)
+                for number, hold in enumerate(writer.holds)
+                if task.name in hold.readers
+            )
+            for task in self.body.tasks
+        )
+
+    @cached_property
+    def writers(self) -> dict[str, tuple[int, ...]]:
+        buffers = {hold.buffer for task in self.body.tasks for hold in task.holds}
+        return {name: tuple(p for p, task in enumerate(self.body.tasks) if acquires(task, name)) for name in buffers}
+
+    @cached_property
+    def static(self) -> dict[str, tuple[tuple[int, int], ...]]:
+        here = {name for task in self.body.tasks for name, _ in task.claims}
+        ordered = [self.resources[name] for name in sorted(here) if self.resources[name].order == "static"]
+        return {
+            resource.name: tuple((self.places[n], stage) for n, stage in resource.static if n in self.places)
+            for resource in ordered
+        }
+
+    @cached_property
+    def channels(self) -> tuple[str | None, ...]:
+        """The resource whose rate each task's transfer has."""
+        return tuple(channel(task, self.resources) for task in self.body.tasks)
+
+    @cached_property
+    def gate(self) -> str:
+        """The task under whose name waits for the window are counted: the first that computes."""
+        return next((task.name for task in self.body.tasks if task.kind == "task"), self.body.tasks[0].name)
+
+    @cached_property
+    def steady(self) -> tuple[bool, ...]:
+        """For every loop whether no duration, size or inner bound changes along it."""
+        numbers = [expr for task in self.body.tasks for expr in numbers_of(task)]
+        return tuple(
+            not any(depends(form(expr), loop.rank) for expr in (*numbers, *(x.bound for x in self.loops[level + 1 :])))
+            for level, loop in enumerate(self.loops)
+        )
+
+    def hold(self, reading: Reading) -> Hold:
+        return self.body.tasks[reading[0]].holds[reading[1]]
+
+
+def acquires(task: Task, buffer: str) -> bool:
+    """Whether a task writes into a buffer."""
+    return any(hold.buffer == buffer for hold in task.holds)
+
+
+def numbers_of(task: Task) -> list[IndexExpr]:
+    """Every number of a task that may depend on the iteration."""
+    busy = [task.busy] if task.busy is not None else []
+    moved = [task.transfer.bytes] if task.transfer else []
+    return [*busy, task.latency, *moved, *(hold.bytes for hold in task.holds)]
+
+
+def channel(task: Task, resources: Mapping[str, Resource]) -> str | None:
+    """The claimed resource that has a rate, for a task with a transfer."""
+    if task.transfer is None:
+        return None
+    return next((name for name, _ in task.claims if resources[name].rate is not None), None)
+
+
+def values_of(program: Program) -> Values:
+    """The evaluator with the tables of a program."""
+    return Values({table.name: table for table in program.tables})
