@@ -14,6 +14,7 @@ from accelsim.cost.compute import Work
 from accelsim.errors import AccelsimError, nearest
 from accelsim.mapping import Mapping, Placement, default_mapping, load_mapping, mappings_for, place
 from accelsim.mapping.bind import mapping_parameters
+from accelsim.mapping.sense import doubts
 from accelsim.result import EinsumUse, Machine, Part, Result, Transfer, UnitUse
 from accelsim.route import Overrides, route
 from accelsim.version import VERSION
@@ -146,7 +147,7 @@ def _result(
         parts=parts,
         area_um2=arch.area_um2(),
         scope=_scope(arch, actions) if energy is not None else (),
-        notes=arch.notes,
+        notes=(*arch.notes, *(doubt for placement in placements for doubt in doubts(placement))),
         provenance=_provenance(arch, workload, placements),
         machine=_machine(arch),
         resolved=_resolved(arch, workload, placements),

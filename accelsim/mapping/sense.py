@@ -1,9 +1,11 @@
-"""Mappings that name only what exists and yet make no sense: they are refused, since their numbers would be wrong."""
+"""Mappings that name only what exists and yet make no sense are refused; what is seldom meant is put in words."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Mapping as Table
 
+from accelsim.einsum.cascade import Einsum
 from accelsim.mapping.bind import Placement
 from accelsim.mapping.model import Group, Kept
 
@@ -21,6 +23,31 @@ def check_sense(placement: Placement) -> None:
     for keep in placement.plan.keep.values():
         for tensor in keep.tensors:
             _check_overwriting(keep.tensors, tensor)
+
+
+def doubts(placement: Placement) -> tuple[str, ...]:
+    """What a mapping says that is allowed and seldom meant, in words for a reader of the result."""
+    found = dict.fromkeys(
+        doubt
+        for group in placement.plan.groups
+        for einsum in map(placement.einsum, group.einsums)
+        for doubt in _doubts_of(placement, einsum, group.loops_of(einsum.name))
+    )
+    return tuple(found)
+
+
+def _doubts_of(placement: Placement, einsum: Einsum, loops: tuple[str, ...]) -> Iterator[str]:
+    unit = placement.unit(einsum.name)
+    for part, (dim, _) in placement.spread(einsum).items():
+        if part in loops and placement.extent(part) > 1:
+            yield (
+                f"{einsum.name}: {part} is a loop and also spread over the {dim} of {unit.name}: its bytes are counted "
+                "one iteration after the other, its cycles side by side"
+            )
+    said = placement.plan.spatial.get(einsum.name, placement.plan.spatial.get(unit.name, {}))
+    twice = _repeated(tuple(rank for ranks in said.values() for rank in ranks))
+    if twice:
+        yield f"{einsum.name}: {twice} is spread over {unit.name} twice: only the diagonal of the array works"
 
 
 def _check_order(placement: Placement) -> None:
