@@ -67,10 +67,18 @@ class Buffer:
 
 @dataclass(frozen=True)
 class Edge:
-    """Wait for the result of `source`, `distance` iterations earlier by rank (none: of the same iteration)."""
+    """Wait for the result of `source` in another iteration (nothing said: of the same one).
+
+    Attributes:
+        distance: by rank, how many iterations earlier.
+        first: ranks at which the source stands at 0, wherever the task stands.
+        back: how many iterations earlier in the order of all iterations of the nest; negative: later.
+    """
 
     source: str
     distance: tuple[tuple[str, int], ...] = ()
+    first: tuple[str, ...] = ()
+    back: int = 0
 
 
 @dataclass(frozen=True)
