@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from accelsim.program.model import Body, Loop, Par, Seq, Tree
 from accelsim.program.nest import Nest
+from accelsim.program.path import Path
 from accelsim.program.plan import Plan
 from accelsim.program.state import BodyRun, Line
 
 if TYPE_CHECKING:
-    from accelsim.program.machine import Machine
+    from accelsim.program.machine import Counts, Machine
 
 Env = Mapping[str, int]
 Then = Callable[[], None]
@@ -82,7 +83,7 @@ class Lap:
     def __init__(self, machine: Machine, loop: Loop, env: dict[str, int], then: Callable[[], None]) -> None:
         self.machine, self.loop, self.env, self.then = machine, loop, env, then
         self.next, self.bound = 0, machine.values.at(loop.bound, env)
-        self.seen: dict[tuple[int, ...], tuple[int, int, Counter[tuple[str, str]]]] = {}
+        self.seen: dict[tuple[int, ...], tuple[int, int, Counts, Path]] = {}
 
     def step(self) -> None:
         self.machine.on_lap(self)

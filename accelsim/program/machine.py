@@ -16,7 +16,9 @@ from accelsim.program.obstacles import deadlock, obstacle, turn
 from accelsim.program.plan import Plan, values_of
 from accelsim.program.state import BodyRun, Instance
 from accelsim.program.tiles import enter, leave, take
+from accelsim.program.why import Why
 
+Counts = Counter[tuple[str, ...]]
 LONGEST = 1 << 62
 MOST_STARTS = 100_000_000
 
@@ -35,9 +37,11 @@ class Machine:
     """Resources, buffers and bodies at one instant.
 
     Attributes:
-        counts: what adds up: ("busy", resource) in ticks x amount, ("starts", task), (task, cause) in ticks waited.
+        counts: what adds up: ("busy", resource) in ticks x amount, ("starts", task), (task, cause) in ticks waited;
+            with `why` also ("idle", resource, cause, what) in ticks.
         tally: how many instances wait now, by (task, cause).
         slack: for every channel, the part of its last tick not used yet, in 1/numerator of its rate.
+        why: keeps the paths of starts and the reasons of idle resources, where they are asked for.
     """
 
     def __init__(self, program: Program, trace: int = 0, limit: int = MOST_STARTS) -> None:
@@ -48,7 +52,7 @@ class Machine:
         self.slack = {r.name: 0 for r in program.resources if r.rate is not None}
         self.used = {b.name: 0 for b in program.buffers}
         self.now, self.served, self.begun, self.executed = 0, 0, 0, 0
-        self.counts: Counter[tuple[str, str]] = Counter()
+        self.counts: Counts = Counter()
         self.tally: Counter[tuple[str, str]] = Counter()
         self.events: list[tuple[int, int, Instance]] = []
         self.ready: list[Instance] = []
@@ -59,6 +63,7 @@ class Machine:
         self.plans: dict[int, Plan] = {}
         self.on_open: Callable[[BodyRun], None] = lambda run: None
         self.on_lap: Callable[[Lap], None] = lambda lap: None
+        self.why: Why | None = None
 
     def execute(self) -> None:
         """From the first tick to the last result.
@@ -83,6 +88,8 @@ class Machine:
         if to >= LONGEST:
             raise AccelsimError(f"program {self.program.name} needs 2^62 ticks or more")
         if to > self.now:
+            if self.why:
+                self.why.idle.wait(to - self.now)
             for key, waiting in self.tally.items():
                 self.counts[key] += waiting * (to - self.now)
             for run in self.runs:
@@ -137,6 +144,8 @@ class Machine:
             raise AccelsimError(f"task {task.name}: latency must not be negative, got {latency} at {shown(env)}")
         instance = Instance(run, place, coords, busy, latency, left, set())
         run.live[instance.key] = instance
+        if self.why:
+            self.why.looked(instance)
         for edge in task.after:
             self.wait_for(instance, run.plan.places[edge.source], run.nest.source(edge, coords))
         for writer, at in enter(self, instance):
@@ -188,6 +197,8 @@ class Machine:
             changed = False
             for instance in sorted(self.ready, key=turn):
                 cause = obstacle(self, instance)
+                if cause is None and self.why:
+                    self.why.starting(instance)
                 self.note(instance, cause)
                 if cause is None:
                     self.start(instance)
@@ -249,6 +260,8 @@ class Machine:
         if instance.phase == "running":
             for name, amount in instance.task.claims:
                 self.free[name] += amount
+            if self.why:
+                self.why.released(instance)
             if instance.left:
                 self.make_ready(instance)
                 return
@@ -263,9 +276,14 @@ class Machine:
         del run.live[instance.key]
         if instance.task.kind == "task":
             run.left[instance.coords] -= 1
+            if not run.left[instance.coords] and run.opened[0] == instance.coords:
+                run.closed = instance.leg
+        if self.why:
+            self.why.finished(instance)
         for waiter in run.waiters.pop(instance.key, ()):
             waiter.missing.discard(instance.key)
             if not waiter.missing:
+                waiter.by = instance.leg, "dependency"
                 self.note(waiter, None)
                 self.make_ready(waiter)
         leave(self, instance)

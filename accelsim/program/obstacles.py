@@ -42,20 +42,28 @@ def is_next(machine: Machine, instance: Instance, name: str) -> bool:
 
 def has_room(machine: Machine, instance: Instance) -> bool:
     """Whether the buffers of a writer have room, and it is the next in program order to take from them."""
-    if not instance.task.holds:
-        return True
+    return not instance.task.holds or short_of(machine, instance) is None
+
+
+def short_of(machine: Machine, instance: Instance) -> str | None:
+    """The first buffer from which a writer may not take now."""
     run, needs = instance.run, Counter[str]()
     env = run.nest.at(instance.coords)
     for hold in instance.task.holds:
         needs[hold.buffer] += machine.values.at(hold.bytes, env)
     for name, needed in needs.items():
         if machine.used[name] + needed > machine.buffers[name].capacity:
-            return False
+            return name
         for place in run.plan.writers[name]:
             coming = run.upcoming[place]
             if coming is not None and (coming, place) < (instance.coords, instance.place):
-                return False
-    return True
+                return name
+    return None
+
+
+def blocked(machine: Machine, instance: Instance) -> list[str]:
+    """The claimed resources that are taken, or whose order does not let an instance go."""
+    return [n for n, a in instance.task.claims if machine.free[n] < a or not is_next(machine, instance, n)]
 
 
 def deadlock(machine: Machine) -> str:
@@ -74,7 +82,7 @@ def reason(machine: Machine, instance: Instance) -> str:
         return f"{instance} waits for the result of {run.plan.body.tasks[place].name}[{where}]"
     if obstacle(machine, instance) == "buffer":
         return f"{instance} waits for room: {room(machine, instance)}"
-    names = [n for n, a in instance.task.claims if machine.free[n] < a or not is_next(machine, instance, n)]
+    names = blocked(machine, instance)
     heads = [run.lines[name].head(run) for name in names if name in run.lines]
     first = next((f", where {run.plan.body.tasks[h[0]].name} must start first" for h in heads if h), "")
     return f"{instance} waits for {', '.join(names)}{first}"

@@ -68,6 +68,14 @@ class Plan:
         return tuple(channel(task, self.resources) for task in self.body.tasks)
 
     @cached_property
+    def spent(self) -> tuple[str, ...]:
+        """The resource on which each task spends its ticks: its channel, or the first that it claims."""
+        return tuple(
+            channel or next((name for name, _ in task.claims), "")
+            for channel, task in zip(self.channels, self.body.tasks, strict=True)
+        )
+
+    @cached_property
     def gate(self) -> str:
         """The task under whose name waits for the window are counted: the first that computes."""
         return next((task.name for task in self.body.tasks if task.kind == "task"), self.body.tasks[0].name)

@@ -26,6 +26,7 @@ class Skipper:
 
     def opened(self, run: BodyRun) -> None:
         """An iteration has opened: compare the state with earlier ones along every loop that it begins."""
+        self.forget()
         for level in reversed(range(len(run.plan.ranks))):
             views = self.views(run, level)
             if not views:
@@ -36,9 +37,15 @@ class Skipper:
             if before and times > 0:
                 jump(self.machine, before, now, times)
                 return
-            if len(self.seen) >= MOST_KEPT:
-                self.seen.clear()
             self.seen[now.key] = now
+
+    def forget(self) -> None:
+        """Begin anew where too many states were kept."""
+        why = self.machine.why
+        if len(self.seen) >= MOST_KEPT or (why and len(why.roots) >= MOST_KEPT):
+            self.seen.clear()
+            if why:
+                why.roots.clear()
 
     def views(self, run: BodyRun, level: int) -> tuple[View, ...]:
         """Every body along the loop in which it may recur; none where the state cannot be compared here."""
@@ -65,10 +72,13 @@ class Skipper:
             counts.subtract(before[2])
             for name, n in counts.items():
                 machine.counts[name] += times * n
+            if machine.why:
+                machine.why.repeat(before[3], before[1], times)
             machine.now += times * (machine.now - before[1])
             lap.next += times * length
             lap.seen.clear()
-        lap.seen[state] = lap.next, machine.now, machine.counts.copy()
+        here = machine.why.here() if machine.why else {}
+        lap.seen[state] = lap.next, machine.now, machine.counts.copy(), here
 
 
 # loops around seq and par
@@ -205,6 +215,8 @@ def jump(machine: Machine, before: Snapshot, now: Snapshot, times: int) -> None:
     for view, old, marks in zip(now.views, before.views, before.markers, strict=True):
         step = view.front[view.level] - old.front[view.level]
         _move(view, times * step, _still(view, marks, step), ticks)
+    if machine.why and before.mark and now.mark:
+        machine.why.jump(before.mark, now.mark, times)
 
 
 def _still(view: View, earlier: dict[tuple[str, object], tuple[Coords | None, ...]], step: int) -> set[object]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from accelsim.program.machine import Machine
+from accelsim.program.machine import Counts, Machine
 from accelsim.program.nest import Coords
+from accelsim.program.path import Mark
 from accelsim.program.state import BodyRun, Instance
 
 Relative = tuple[object, ...]
@@ -70,26 +70,30 @@ class Snapshot:
         markers: per body, where streams, writers and static lists stand.
         missing: per body, what unbegun streams wait for, in absolute coordinates.
         low: per body, the smallest coordinate in use along its loop.
+        mark: the paths at this instant, where they are kept.
     """
 
     key: Relative
     now: int
-    counts: Counter[tuple[str, str]]
+    counts: Counts
     views: tuple[View, ...]
     markers: tuple[Markers, ...]
     missing: tuple[dict[int, frozenset[tuple[int, Coords]]], ...]
     low: tuple[int, ...]
     executed: int
+    mark: Mark | None
 
 
 def snapshot(machine: Machine, views: tuple[View, ...]) -> Snapshot:
     """The state before the starts of an instant; the machine goes on changing, the snapshot does not."""
+    mark = machine.why.mark() if machine.why else None
     recent = sorted((turn, run.number, place) for run in machine.runs for place, turn in run.turns.items())
     key = (
         tuple(machine.slack.values()),
         tuple(machine.used.values()),
         tuple(pair[1:] for pair in recent),
         tuple(_body(machine, view) for view in views),
+        mark.key if mark else (),
     )
     return Snapshot(
         key,
@@ -100,6 +104,7 @@ def snapshot(machine: Machine, views: tuple[View, ...]) -> Snapshot:
         tuple({i.place: frozenset(i.missing) for i in view.run.live.values() if is_head(i)} for view in views),
         tuple(min(c[view.level] for c in in_use(view)) for view in views),
         machine.executed,
+        mark,
     )
 
 

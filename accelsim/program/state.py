@@ -9,9 +9,11 @@ from typing import Literal
 
 from accelsim.program.model import Task
 from accelsim.program.nest import Coords, Nest
+from accelsim.program.path import Leg
 from accelsim.program.plan import Plan
 
 Phase = Literal["waiting", "ready", "running", "cooling"]
+BEGIN = Leg({}, "", 0)
 Key = tuple[int, Coords]  # an instance: place of the task in the body, coordinates of the iteration
 
 
@@ -24,6 +26,8 @@ class Instance:
         missing: instances whose results it waits for.
         arrival: the tick at which everything but resources and room was there.
         cause: what it waits for, for the tally; None while it does not wait.
+        by: what made it ready, and the cause that it had waited for.
+        leg: its latest start.
     """
 
     run: BodyRun
@@ -38,6 +42,8 @@ class Instance:
     arrival: int = 0
     end: int = 0
     cause: str | None = None
+    by: tuple[Leg, str] = (BEGIN, "dependency")
+    leg: Leg = BEGIN
 
     @property
     def task(self) -> Task:
@@ -110,6 +116,7 @@ class BodyRun:
         frontier: for every stream (task outside the window) its next iteration that has not started whole.
         upcoming: for every task that acquires, the next iteration in which it will.
         turns: when each task's transfers were last served, as a count.
+        closed: the latest start whose result was the last of the then oldest iteration.
     """
 
     number: int
@@ -127,6 +134,7 @@ class BodyRun:
     lines: dict[str, Line] = field(default_factory=dict)
     turns: dict[int, int] = field(default_factory=dict)
     reach: list[int] = field(default_factory=list)
+    closed: Leg | None = None
 
     def exists(self, place: int, coords: Coords) -> bool:
         return self.nest.exists(self.plan.body.tasks[place].when, coords)

@@ -65,8 +65,11 @@ def give_back(machine: Machine, run: BodyRun, reading: Reading, coords: Coords) 
     key = tile_key(run, reading, coords)
     tile = run.tiles[key]
     if tile.written and not tile.reading and not tile.unseen:
-        machine.used[run.plan.hold(reading).buffer] -= tile.bytes
+        buffer = run.plan.hold(reading).buffer
+        machine.used[buffer] -= tile.bytes
         del run.tiles[key]
+        if machine.why:
+            machine.why.roomy(buffer)
 
 
 def tile_key(run: BodyRun, reading: Reading, coords: Coords) -> tuple[int, int, Coords]:
