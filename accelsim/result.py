@@ -55,6 +55,39 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Wait:
+    """Cycles that went by for one `cause`, with what was waited for: a resource, a task, a buffer, or `latency`."""
+
+    cause: str
+    what: str
+    cycles: Fraction
+
+
+@dataclass(frozen=True)
+class Waits:
+    """Why a run took as long as it did, computed by depth `cycle`.
+
+    Attributes:
+        path: the critical path from the first cycle to the last, largest first; its cycles add up to the run's. A start
+            on it had to wait for a result (`dependency`), for a resource to be given back (`resource`), for room
+            (`buffer`) or for the window (`window`), and `what` was at work meanwhile. Waiting for a level has the name
+            of the level; `work` is the last task itself.
+        idle: resource to why nothing ran on it; with its busy cycles they add up to the run's.
+    """
+
+    path: tuple[Wait, ...]
+    idle: Mapping[str, tuple[Wait, ...]]
+
+    def shares(self) -> dict[str, Fraction]:
+        """Cause to its share of the critical path."""
+        total = sum((wait.cycles for wait in self.path), Fraction(0))
+        found: dict[str, Fraction] = {}
+        for wait in self.path:
+            found[wait.cause] = found.get(wait.cause, Fraction(0)) + wait.cycles / total
+        return found
+
+
+@dataclass(frozen=True)
 class Machine:
     """What the hardware could do at best: flop/s of every unit that multiplies, byte/s of every limited level."""
 
@@ -73,6 +106,7 @@ class Result:
         parts: groups in order, their times adding up to `seconds`.
         scope: what the energy covers, in words.
         notes: what a reader must know (assumptions, overlays, warnings).
+        waits: what held the run up, at depth `cycle`.
         resolved: the documents it was made from, `arch`, `workload` and `mapping.STEP`, every override in its place.
     """
 
@@ -100,6 +134,7 @@ class Result:
     provenance: Mapping[str, str] = field(default_factory=dict)
     machine: Machine | None = None
     resolved: Mapping[str, Node] = field(default_factory=dict)
+    waits: Waits | None = None
 
     @property
     def cycles(self) -> int | None:
@@ -143,7 +178,7 @@ class Result:
             },
             "macs": self.macs,
             "bound_by": self.bound_by,
-            "waits": None,
+            "waits": None if self.waits is None else _waits_json(self.waits),
             "error": None,
             "parts": [
                 {
@@ -167,6 +202,18 @@ class Result:
             },
             "version": self.version,
         }
+
+
+def _waits_json(waits: Waits) -> dict[str, object]:
+    return {
+        **{cause: float(share) for cause, share in waits.shares().items()},
+        "critical_path": [_wait_json(wait) for wait in waits.path],
+        "idle": {name: [_wait_json(wait) for wait in found] for name, found in waits.idle.items()},
+    }
+
+
+def _wait_json(wait: Wait) -> dict[str, object]:
+    return {"cause": wait.cause, "what": wait.what, "cycles": _number(wait.cycles)}
 
 
 def _number(value: Fraction | None) -> int | float | None:

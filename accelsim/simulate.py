@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache, partial
+from typing import TYPE_CHECKING
 
 from accelsim.arch import Arch, load_arch
 from accelsim.arch.model import Component
@@ -21,7 +23,10 @@ from accelsim.version import VERSION
 from accelsim.workload import Step, Workload, load_workload, steps
 from accelsim.yamlfile import Node
 
-DEPTHS = ("bound", "analytic")
+if TYPE_CHECKING:
+    from accelsim.program.timed import Timed
+
+DEPTHS = ("bound", "analytic", "cycle")
 
 
 def simulate(arch: Arch, workload: Workload, mapping: Mapping | None = None, depth: str = "analytic") -> Result:
@@ -29,7 +34,7 @@ def simulate(arch: Arch, workload: Workload, mapping: Mapping | None = None, dep
 
     Args:
         mapping: how it runs; None takes the shipped mapping of every function of the workload on this architecture.
-        depth: `bound` or `analytic`.
+        depth: `bound`, `analytic` or `cycle`.
 
     >>> import accelsim as ac
     >>> result = ac.simulate(ac.load_arch("fusemax"), ac.load_workload("bert", ["L=1024"]))
@@ -45,7 +50,27 @@ def simulate(arch: Arch, workload: Workload, mapping: Mapping | None = None, dep
         built = steps(workload, partial(_offered_cascade, arch, workload, mapping))
         return _result(arch, workload, None, depth, [(step, step_bound(arch, step)) for step in built])
     placements = placed(arch, workload, mapping)
+    if depth == "cycle":
+        return executed(arch, workload, mapping)[0]
     return _result(arch, workload, mapping, depth, [(p.step, step_cost(p)) for p in placements], placements)
+
+
+def executed(
+    arch: Arch, workload: Workload, mapping: Mapping | None = None, *, skip: bool = True, trace: int = 0
+) -> tuple[Result, Timed]:
+    """Depth `cycle` with the program that ran and its run.
+
+    Args:
+        skip: leap over what repeats; False executes every start, for the same integers.
+        trace: how many of the first starts the run keeps.
+    """
+    from accelsim.program.timed import timed
+
+    placements = placed(arch, workload, mapping)
+    found = timed(placements, workload.name, skip, trace)
+    costs = [(p.step, cost) for p, cost in zip(placements, found.costs, strict=True)]
+    result = _result(arch, workload, mapping, "cycle", costs, placements)
+    return replace(result, waits=found.waits, bound_by=found.bound_by), found
 
 
 def simulate_named(

@@ -123,11 +123,28 @@ def _known(node: Node, components: Mapping[str, Component]) -> str:
 
 
 def _level(name: str, node: Node, components: Mapping[str, Component]) -> Level:
-    entries = node.fields(("capacity", "bandwidth", "component"))
+    entries = node.fields(("capacity", "bandwidth", "component"), ("latency", "chunk"))
     component = _known(entries["component"], components)
     if components[component].width_bytes is None:
         raise entries["component"].error(f'component "{component}" of a level needs a width')
-    return Level(name, _amount(entries["capacity"], "B"), _amount(entries["bandwidth"], "B/s"), component)
+    latency_s = entries["latency"].quantity("s") if "latency" in entries else Fraction(0)
+    if latency_s < 0:
+        raise entries["latency"].error(f'must not be negative, got "{entries["latency"].text}"')
+    return Level(
+        name,
+        _amount(entries["capacity"], "B"),
+        _amount(entries["bandwidth"], "B/s"),
+        component,
+        latency_s,
+        _whole_bytes(entries["chunk"]) if "chunk" in entries else None,
+    )
+
+
+def _whole_bytes(node: Node) -> int:
+    size = _positive(node, "B")
+    if size.denominator != 1:
+        raise node.error(f'must be whole bytes, got "{node.text}"')
+    return size.numerator
 
 
 def _component(name: str, node: Node) -> Component:

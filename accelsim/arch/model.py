@@ -36,12 +36,19 @@ class Component:
 
 @dataclass(frozen=True)
 class Level:
-    """A storage level. `capacity_bytes` None: as large as needed; `bytes_per_s` None: as fast as needed."""
+    """A storage level. `capacity_bytes` None: as large as needed; `bytes_per_s` None: as fast as needed.
+
+    Attributes:
+        latency_s: from the last byte leaving it to the data being there; only depth `cycle` looks at it.
+        chunk_bytes: what one stream moves before another has its turn; None: a row of its tile.
+    """
 
     name: str
     capacity_bytes: Fraction | None
     bytes_per_s: Fraction | None
     component: str
+    latency_s: Fraction = Fraction(0)
+    chunk_bytes: int | None = None
 
 
 @dataclass(frozen=True)

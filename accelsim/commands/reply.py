@@ -42,7 +42,7 @@ def add_overrides(parser: argparse.ArgumentParser) -> None:
 
 
 def add_depth(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--depth", default="analytic", metavar="DEPTH", help="bound or analytic (default)")
+    parser.add_argument("--depth", default="analytic", metavar="DEPTH", help="bound, analytic (default) or cycle")
 
 
 def place_of(error: AccelsimError, file: str | None = None) -> dict[str, object]:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from accelsim.commands.names import refuse_swapped
 from accelsim.commands.reply import Reply, add_depth, add_overrides
 from accelsim.errors import AccelsimError
 from accelsim.result import Result
 
+if TYPE_CHECKING:
+    from accelsim.program.timed import Timed
+
+TRACED = 20_000  # starts that a timeline keeps
 HELP = "time, energy, traffic and utilisation of a workload on an architecture"
 
 
@@ -19,6 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("workload", metavar="WORKLOAD", help="a path or a shipped name")
     parser.add_argument("--mapping", metavar="FILE", help="a path or a shipped name (default: the architecture's own)")
     parser.add_argument("--out", metavar="DIR", help="write result.json and the resolved configuration there")
+    parser.add_argument(
+        "--trace", metavar="FILE", help="at depth cycle: the timeline, for Perfetto (.json) or as waves (.vcd)"
+    )
+    parser.add_argument("--program", metavar="FILE", help="at depth cycle: the tile program as text")
+    parser.add_argument(
+        "--no-skip", action="store_true", help="at depth cycle: execute everything, for the same numbers"
+    )
     add_depth(parser)
     add_overrides(parser)
 
@@ -26,14 +38,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> Reply:
     refuse_swapped(arguments.arch, arguments.workload)
     from accelsim.report.text import result_text
-    from accelsim.simulate import simulate_named
 
-    result = simulate_named(
-        arguments.arch, arguments.workload, arguments.overrides, arguments.mapping, depth=arguments.depth
-    )
+    result = simulated(arguments)
     if arguments.out:
         write_run(result, Path(arguments.out))
     return Reply(result_text(result), result.to_json())
+
+
+def simulated(arguments: argparse.Namespace) -> Result:
+    """The result, and the files that were asked for."""
+    from accelsim.commands.files import write_text
+    from accelsim.program.text import render_program
+    from accelsim.simulate import executed, load_named, simulate
+
+    found = load_named(arguments.arch, arguments.workload, arguments.overrides, arguments.mapping)
+    if arguments.depth != "cycle":
+        for option in ("trace", "program", "no_skip"):
+            if getattr(arguments, option):
+                raise AccelsimError(f"--{option.replace('_', '-')} needs --depth cycle")
+        return simulate(*found, depth=arguments.depth)
+    starts = TRACED if arguments.trace or arguments.out else 0
+    result, timed = executed(*found, skip=not arguments.no_skip, trace=starts)
+    if arguments.trace:
+        write_trace(timed, Path(arguments.trace))
+    if arguments.program:
+        write_text(Path(arguments.program), render_program(timed.program))
+    return result
+
+
+def write_trace(timed: Timed, path: Path) -> None:
+    """The timeline of a run in the format that the ending of the file names."""
+    if path.suffix not in (".json", ".vcd"):
+        raise AccelsimError(f'{path}: a trace ends in .json (Perfetto) or .vcd (waves), not "{path.suffix}"')
+    from accelsim.commands.files import write_text
+    from accelsim.report.perfetto import perfetto_document
+    from accelsim.report.vcd import vcd_text
+
+    document = perfetto_document(timed.program, timed.run)
+    write_text(
+        path, json.dumps(document, allow_nan=False) if path.suffix == ".json" else vcd_text(timed.program, timed.run)
+    )
 
 
 def write_run(result: Result, out: Path) -> None:

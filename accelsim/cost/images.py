@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from accelsim.einsum.affine import NEVER, conjunction, disjunction
 from accelsim.einsum.ast import Access, And, Coordinate, Index, IndexExpr, IndexOp, Int, Lookup, Or, Predicate, Test
@@ -78,8 +79,7 @@ class Counter:
 
         An Einsum without a rank of the loops takes part in the first iteration of that rank.
         """
-        distinct = tuple({(v.einsum.name, v.access.indices): v for v in visits}.values())
-        return _View(self, distinct, frozenset(loops), lanes or {}).count()
+        return View.of(self, visits, loops, lanes).count()
 
     def count(
         self, folds: Mapping[str, Fold], predicate: Predicate | None, sizes: Mapping[str, int] | None = None
@@ -98,7 +98,7 @@ class _Axis:
 
 
 @dataclass(frozen=True, eq=False)
-class _View:
+class View:
     """Visits of one tensor, seen through loops and the PEs of an array."""
 
     counter: Counter
@@ -106,22 +106,46 @@ class _View:
     loops: frozenset[str]
     lanes: Spread
 
-    def count(self) -> int:
-        shapes = self.counter.shapes
-        names = dict.fromkeys(c for visit in self.visits for c in visit.einsum.coordinates)
-        axes = {c: self._axis(c) for c in names}
-        folds = {c: axis.fold for c, axis in axes.items()}
-        dims = list(zip(*(visit.access.indices for visit in self.visits), strict=True))
-        for indices in dims:
+    @staticmethod
+    def of(counter: Counter, visits: Sequence[Visit], loops: Iterable[str], lanes: Spread | None = None) -> View:
+        distinct = {(v.einsum.name, v.access.indices): v for v in visits}
+        return View(counter, tuple(distinct.values()), frozenset(loops), lanes or {})
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every coordinate of the visits."""
+        return tuple(dict.fromkeys(c for visit in self.visits for c in visit.einsum.coordinates))
+
+    @cached_property
+    def axes(self) -> dict[str, _Axis]:
+        return {c: self._axis(c) for c in self.names}
+
+    @cached_property
+    def folds(self) -> dict[str, Fold]:
+        """How coordinates are collapsed: an index that tells its coordinates apart keeps them."""
+        folds = {c: axis.fold for c, axis in self.axes.items()}
+        for indices in self._dims:
             if self._is_plain(indices):
                 folds.update(dict.fromkeys(coordinates(indices[0]), KEEP))
-        tied = [at for at, indices in enumerate(dims) if not self._is_settled(indices, folds)]
-        places = [place for axis in axes.values() for place in axis.places]
-        shape = shapes.shapes[self.visits[0].access.tensor]
-        sizes = {**{_place(at): shape[at] for at in tied}, **{name: pes for name, pes, _ in places}}
-        seen = {c for c in names if folds[c] != DROP or any(coordinates(e) == (c,) for _, _, e in places)}
-        tests = [conjunction(self._conditions(visit, tied, places, seen)) for visit in self.visits]
-        folds.update(dict.fromkeys(sizes, KEEP))
+        return folds
+
+    @cached_property
+    def tied(self) -> list[int]:
+        """The dimensions whose place does not follow from what is kept of the coordinates."""
+        return [at for at, indices in enumerate(self._dims) if not self._is_settled(indices, self.folds)]
+
+    @cached_property
+    def _dims(self) -> list[tuple[Index, ...]]:
+        return list(zip(*(visit.access.indices for visit in self.visits), strict=True))
+
+    def count(self) -> int:
+        shape = self.counter.shapes.shapes[self.visits[0].access.tensor]
+        places = [place for axis in self.axes.values() for place in axis.places]
+        sizes = {**{_place(at): shape[at] for at in self.tied}, **{name: pes for name, pes, _ in places}}
+        on_pes = {c for c in self.names if any(coordinates(e) == (c,) for _, _, e in places)}
+        seen = {c for c in self.names if self.folds[c] != DROP} | on_pes
+        tests = [conjunction(self._conditions(visit, self.tied, places, seen)) for visit in self.visits]
+        folds = {**self.folds, **dict.fromkeys(sizes, KEEP)}
         return self.counter.count(folds, _predicate(disjunction(tests)), sizes)
 
     def _axis(self, coordinate: str) -> _Axis:

@@ -75,7 +75,7 @@ def group_traffic(placement: Placement, counter: Counter, group: Group) -> dict[
         AccelsimError: a tensor made in the group whose kept tile is gone before it is finished or read.
     """
     transfers = _Transfers(placement, counter, group, Ledger())
-    for life in _lives(placement, group):
+    for life in lives(placement, group):
         if not life.writers:
             transfers.bring_in(life)
         elif life.through_home:
@@ -87,7 +87,7 @@ def group_traffic(placement: Placement, counter: Counter, group: Group) -> dict[
     return transfers.ledger.found
 
 
-def _lives(placement: Placement, group: Group) -> Iterator[Life]:
+def lives(placement: Placement, group: Group) -> Iterator[Life]:
     cascade = placement.step.shapes.cascade
     inside = [placement.einsum(name) for name in group.einsums]
     others = [e for e in placement.einsums if e.name not in group.einsums]

@@ -273,9 +273,9 @@ def _check_groups(placement: Placement, einsums: Table[str, Einsum]) -> None:
 
 
 def _check_loops(placement: Placement, group: Group) -> None:
-    for name in (*group.at, *group.exposed):
+    for name in (*group.at, *group.exposed, *group.latency):
         if name not in group.einsums:
-            raise _unknown(group.node, "at and exposed", "Einsum", name, group.einsums)
+            raise _unknown(group.node, "at, exposed and latency", "Einsum", name, group.einsums)
     for name in group.einsums:
         inside = {part for c in placement.einsum(name).coordinates for part, _ in placement.digits[c]}
         for loop in group.loops_of(name):
@@ -288,10 +288,11 @@ def _check_loops(placement: Placement, group: Group) -> None:
         for task in tasks:
             if task.partition("+")[0] not in mine:
                 raise _unknown(group.node, f"order.{unit}", "Einsum of that unit", task, mine)
-    for name, latency in group.exposed.items():
-        known = placement.unit(name).latency
-        if latency not in known:
-            raise _unknown(group.node, f"exposed.{name}", "latency", latency, known)
+    for where, table in (("exposed", group.exposed), ("latency", group.latency)):
+        for name, latency in table.items():
+            known = placement.unit(name).latency
+            if latency not in known:
+                raise _unknown(group.node, f"{where}.{name}", "latency", latency, known)
 
 
 def _unknown(node: Node, where: str, noun: str, name: str, known: Iterable[str]) -> AccelsimError:

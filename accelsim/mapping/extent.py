@@ -57,6 +57,17 @@ def tile_elements(placement: Placement, einsum: Einsum, access: Access, loops: t
     return total
 
 
+def row_elements(placement: Placement, einsum: Einsum, access: Access, loops: tuple[str, ...]) -> int:
+    """Elements of a row of a tile: along the last rank in which one iteration of `loops` may touch more than one."""
+    inside = {c: _coordinate(placement, c, loops) for c in einsum.coordinates}
+    shape = placement.step.shapes.shapes[access.tensor]
+    for size, index in reversed(tuple(zip(shape, access.indices, strict=True))):
+        elements = min(size, _values(index, inside, placement))
+        if elements > 1:
+            return elements
+    return 1
+
+
 def _coordinate(placement: Placement, name: str, loops: tuple[str, ...]) -> Extent:
     """The values of a coordinate within one iteration: its parts that are no loops run through all of theirs."""
     size = bound = placement.step.shapes.sizes[name]

@@ -12,6 +12,8 @@ from accelsim.yamlfile import Node
 
 Overlap = Literal["phases", "pipeline", "sequential"]
 OVERLAPS: tuple[Overlap, ...] = ("phases", "pipeline", "sequential")
+Policy = Literal["oldest", "static", "fifo"]
+POLICIES: tuple[Policy, ...] = ("oldest", "static", "fifo")
 OUTSIDE = "outside"  # `at: outside`: kept during the whole group
 
 
@@ -59,7 +61,9 @@ class Group:
         at: loops of an Einsum that has others than the group.
         phases: Einsums of each phase under `overlap: phases`.
         exposed: Einsum to the latency of its unit that every one of its tiles waits for.
+        latency: Einsum to the latency of its unit after which its results exist at depth `cycle`; exposed ones have theirs.
         in_flight: iterations open at once, None where the mapping does not say.
+        policy: how tasks are issued, None where the mapping does not say; `static` by the lists in `order`.
         order: unit to the order of its tasks.
     """
 
@@ -70,7 +74,9 @@ class Group:
     overlap: Overlap
     phases: tuple[tuple[str, ...], ...]
     exposed: Table[str, str]
+    latency: Table[str, str]
     in_flight: int | None
+    policy: Policy | None
     order: Table[str, tuple[str, ...]]
     node: Node
 

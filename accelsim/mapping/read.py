@@ -8,13 +8,13 @@ from fractions import Fraction
 
 from accelsim.einsum.parse import parse_index
 from accelsim.errors import AccelsimError, nearest
-from accelsim.mapping.model import OVERLAPS, Case, Group, Keep, Kept, Plan, Tile
+from accelsim.mapping.model import OVERLAPS, POLICIES, Case, Group, Keep, Kept, Plan, Policy, Tile
 from accelsim.overrides import apply_set
 from accelsim.yamlfile import Node
 
 HEAD = ("schema", "name", "for", "groups", "bind")
 BODY = ("description", "source", "split", "spatial", "forward", "home", "keep", "counts", "cases")
-GROUP = ("name", "at", "overlap", "phases", "exposed", "in_flight", "order")
+GROUP = ("name", "at", "overlap", "phases", "exposed", "latency", "in_flight", "order")
 CALL = re.compile(r"fit\s*\(\s*([A-Za-z0-9_-]+)\s*\)")
 TEST = re.compile(r"(<=|<|==|!=|>=|>)\s*(\d+)")
 ARROW = re.compile(r"\s*(\w+)\s*->\s*(\w+)\s*")
@@ -108,11 +108,30 @@ def _group(node: Node, number: int) -> Group:
                 overlap=known,
                 phases=phases,
                 exposed={e: latency.name() for e, latency in _table(entries, "exposed").items()},
+                latency={e: latency.name() for e, latency in _table(entries, "latency").items()},
                 in_flight=entries["in_flight"].positive_integer() if "in_flight" in entries else None,
-                order={unit: tasks.names() for unit, tasks in _table(entries, "order").items()},
+                policy=_policy(entries.get("order")),
+                order=_order(entries.get("order")),
                 node=node,
             )
     raise entries["overlap"].error(f'unknown overlap "{overlap}"{nearest(overlap, OVERLAPS)}')
+
+
+def _policy(node: Node | None) -> Policy | None:
+    """How tasks are issued: lists make it `static`, a word says it, nothing (or null) leaves it open."""
+    if node is None or node.value is None:
+        return None
+    if isinstance(node.value, dict):
+        return "static"
+    for known in POLICIES:
+        if node.text == known != "static":
+            return known
+    raise node.expected("oldest, fifo, or a list of tasks for each unit")
+
+
+def _order(node: Node | None) -> dict[str, tuple[str, ...]]:
+    lists = node.value if node is not None and isinstance(node.value, dict) else {}
+    return {unit: tasks.names() for unit, tasks in lists.items()}
 
 
 def _check_phases(node: Node, einsums: tuple[str, ...], overlap: str, phases: tuple[tuple[str, ...], ...]) -> None:

@@ -10,7 +10,7 @@ from graphlib import CycleError, TopologicalSorter
 from accelsim.einsum.ast import RESERVED, IndexExpr, Int, Lookup, MapCall, Predicate, Size
 from accelsim.einsum.walk import coordinates, walk
 from accelsim.errors import AccelsimError, nearest
-from accelsim.program.model import Body, Draw, Loop, Par, Program, Task, Tree, bodies, children
+from accelsim.program.model import Body, Draw, Edge, Loop, Par, Program, Task, Tree, bodies, children
 from accelsim.program.plan import channel
 
 RANK = re.compile(r"[a-z][A-Za-z0-9_]{0,63}")
@@ -140,14 +140,21 @@ def _check_edges(task: Task, body: Body, ranks: tuple[str, ...]) -> None:
         _known("task", edge.source, (other.name for other in body.tasks), f"{of}: after")
         for rank, _ in edge.distance:
             _known("loop", rank, ranks, f"{of}: after {edge.source}")
+        for rank in edge.first:
+            _known("loop", rank, ranks, f"{of}: after {edge.source}")
         back = [dict(edge.distance).get(rank, 0) for rank in ranks]
-        if next((step for step in back if step), 0) < 0:
+        if not edge.back and next((step for step in back if step), 0) < 0:
             raise AccelsimError(f"{of} waits for {edge.source} of a later iteration: distance {back} by {list(ranks)}")
+
+
+def is_here(edge: Edge) -> bool:
+    """Whether an edge may lead to a task of the same iteration."""
+    return not edge.back and not any(n for _, n in edge.distance)
 
 
 def _check_cycle(body: Body) -> None:
     """Edges within one iteration, those from writers to readers of a tile included, must have an order."""
-    before = {task.name: {e.source for e in task.after if not any(n for _, n in e.distance)} for task in body.tasks}
+    before = {task.name: {e.source for e in task.after if is_here(e)} for task in body.tasks}
     for task in body.tasks:
         for reader in {reader for hold in task.holds for reader in hold.readers}:
             before[reader].add(task.name)
@@ -177,7 +184,7 @@ def _check_holds(program: Program, task: Task, body: Body, nest: tuple[Loop, ...
         _known("buffer", hold.buffer, buffers, f"task {task.name}")
         for rank in hold.by:
             _known("loop", rank, (loop.rank for loop in nest), of)
-        for reader in hold.readers:
+        for reader in (*hold.readers, *hold.users):
             _known("task", reader, names, of)
         if isinstance(hold.bytes, Int):
             _positive(f"{of}: bytes", hold.bytes.value)

@@ -40,7 +40,14 @@ def _begin_sequence(machine: Machine, trees: tuple[Tree, ...], env: Env, then: T
     if not trees:
         then()
     else:
-        begin(machine, trees[0], env, lambda: _begin_sequence(machine, trees[1:], env, then))
+
+        def ended() -> None:
+            if trees[-1] is whole[-1]:
+                machine.stages.append(machine.now)
+            _begin_sequence(machine, trees[1:], env, then)
+
+        whole = machine.program.root.children if isinstance(machine.program.root, Seq) else (None,)
+        begin(machine, trees[0], env, ended)
 
 
 def _begin_all(machine: Machine, trees: tuple[Tree, ...], env: Env, then: Then) -> None:

@@ -27,6 +27,7 @@ class Run:
             came to them; cause is `dependency`, `resource` or `buffer`.
         critical: the resource with the largest share of busy ticks.
         trace: the first starts, as many as were asked for (those executed, where periods were skipped).
+        stages: the ticks at which the children of a root `seq` had ended; the end where there is none.
         executed: starts that were executed one by one.
         path: (cause, what) to ticks, which add up to `ticks`: what led to the last result, back to tick 0. The cause is
             what each start on the way waited for, `dependency`, `resource`, `buffer` or `window`, and at last `work`;
@@ -45,6 +46,7 @@ class Run:
     critical: str
     trace: tuple[Start, ...]
     executed: int
+    stages: tuple[int, ...] = ()
     path: Mapping[tuple[str, str], int] = field(default_factory=dict)
     idle: Mapping[str, Mapping[tuple[str, str], int]] = field(default_factory=dict)
 
@@ -94,6 +96,7 @@ def run_of(machine: Machine) -> Run:
         max(share, key=lambda name: share[name], default=""),
         tuple(machine.trace),
         machine.executed,
+        tuple(machine.stages) or (machine.now,),
         machine.why.path() if machine.why else {},
         machine.why.idleness() if machine.why else {},
     )

@@ -40,6 +40,7 @@ class Machine:
         counts: what adds up: ("busy", resource) in ticks x amount, ("starts", task), (task, cause) in ticks waited;
             with `why` also ("idle", resource, cause, what) in ticks.
         tally: how many instances wait now, by (task, cause).
+        stages: when each child of a root `seq` had ended.
         slack: for every channel, the part of its last tick not used yet, in 1/numerator of its rate.
         why: keeps the paths of starts and the reasons of idle resources, where they are asked for.
     """
@@ -61,6 +62,7 @@ class Machine:
         self.trace: list[Start] = []
         self.trace_limit, self.limit = trace, limit
         self.plans: dict[int, Plan] = {}
+        self.stages: list[int] = []
         self.on_open: Callable[[BodyRun], None] = lambda run: None
         self.on_lap: Callable[[Lap], None] = lambda lap: None
         self.why: Why | None = None

@@ -88,12 +88,15 @@ class Hold:
     Attributes:
         by: the ranks that tell tiles apart. All iterations that agree on them share one tile: it is written once, its
             readers wait for it, and the last of them frees it. Without readers the writer's own end does.
+        users: tasks that free it like readers but do not wait for the writer (edges say what they wait for). The
+            writer of a tile with users may write it again and again: its last instance frees it too.
     """
 
     buffer: str
     bytes: IndexExpr
     by: tuple[str, ...]
     readers: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

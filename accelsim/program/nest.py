@@ -41,9 +41,36 @@ class Nest:
         return self.contains(coords) and self.values.holds(when, self.at(coords))
 
     def source(self, edge: Edge, coords: Coords) -> Coords:
-        """The iteration at the other end of an edge."""
+        """The iteration at the other end of an edge, which may not exist."""
         back = dict(edge.distance)
-        return tuple(c - back.get(rank, 0) for rank, c in zip(self.ranks, coords, strict=True))
+        found = tuple(
+            0 if rank in edge.first else c - back.get(rank, 0) for rank, c in zip(self.ranks, coords, strict=True)
+        )
+        return self.shifted(found, edge.back) if edge.back and self.contains(found) else found
+
+    def shifted(self, coords: Coords, back: int) -> Coords:
+        """The iteration so many places earlier (negative: later) in the order of all; past an end one that is none."""
+        for _ in range(abs(back)):
+            found = self.preceding(coords) if back > 0 else self.following(after=coords)
+            if found is None:
+                return (-1,) * len(coords)
+            coords = found
+        return coords
+
+    def preceding(self, coords: Coords) -> Coords | None:
+        """The iteration before this one; None before the first."""
+        for level in reversed(range(len(coords))):
+            for value in reversed(range(coords[level])):
+                found = self._last_inside((*coords[:level], value))
+                if found is not None:
+                    return found
+        return None
+
+    def _last_inside(self, prefix: Coords) -> Coords | None:
+        if len(prefix) == len(self.ranks):
+            return prefix
+        candidates = (self._last_inside((*prefix, c)) for c in reversed(range(self.bound(prefix))))
+        return next((found for found in candidates if found is not None), None)
 
     def following(
         self,
@@ -58,6 +85,14 @@ class Nest:
         if after and not fixed:
             near = (*after[:-1], after[-1] + 1)
             if near[-1] < self.bound(near[:-1]) and (when is None or self.values.holds(when, self.at(near))):
+                return near
+        if after and fixed:
+            free = next((level for level in reversed(range(len(after))) if self.ranks[level] not in fixed), None)
+            if free is None:
+                return None
+            near = (*after[:free], after[free] + 1, *after[free + 1 :])
+            same = all(fixed.get(rank, c) == c for rank, c in zip(self.ranks, after, strict=True))
+            if same and self.exists(when, near):
                 return near
         return _Search(self, when, after, fixed or {}, [MOST_STEPS]).inside(())
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from accelsim.program.nest import Coords
 from accelsim.program.state import Instance
+from accelsim.program.tiles import acquires
 
 if TYPE_CHECKING:
     from accelsim.program.machine import Machine
@@ -49,8 +50,9 @@ def short_of(machine: Machine, instance: Instance) -> str | None:
     """The first buffer from which a writer may not take now."""
     run, needs = instance.run, Counter[str]()
     env = run.nest.at(instance.coords)
-    for hold in instance.task.holds:
-        needs[hold.buffer] += machine.values.at(hold.bytes, env)
+    for number, hold in enumerate(instance.task.holds):
+        if acquires(machine, instance, number):
+            needs[hold.buffer] += machine.values.at(hold.bytes, env)
     for name, needed in needs.items():
         if machine.used[name] + needed > machine.buffers[name].capacity:
             return name

@@ -43,7 +43,7 @@ class Plan:
                 (place, number)
                 for place, writer in enumerate(self.body.tasks)
                 for number, hold in enumerate(writer.holds)
-                if task.name in hold.readers
+                if task.name in hold.readers or task.name in hold.users or (task is writer and hold.users)
             )
             for task in self.body.tasks
         )
@@ -81,11 +81,17 @@ class Plan:
         return next((task.name for task in self.body.tasks if task.kind == "task"), self.body.tasks[0].name)
 
     @cached_property
-    def steady(self) -> tuple[bool, ...]:
-        """For every loop whether no duration, size or inner bound changes along it."""
-        numbers = [expr for task in self.body.tasks for expr in numbers_of(task)]
+    def numbers(self) -> tuple[tuple[IndexExpr, ...], ...]:
+        """For every loop the durations, sizes and bounds of loops inside that may change along it, each once."""
+        found = [expr for task in self.body.tasks for expr in numbers_of(task)]
         return tuple(
-            not any(depends(form(expr), loop.rank) for expr in (*numbers, *(x.bound for x in self.loops[level + 1 :])))
+            tuple(
+                dict.fromkeys(
+                    expr
+                    for expr in (*found, *(inner.bound for inner in self.loops[level + 1 :]))
+                    if depends(form(expr), loop.rank)
+                )
+            )
             for level, loop in enumerate(self.loops)
         )
 

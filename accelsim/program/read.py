@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from accelsim.einsum.ast import IndexExpr, Predicate
@@ -35,7 +35,8 @@ from accelsim.yamlfile import Node
 MAX_TEXT = 1 << 20
 MAX_DEPTH = 64
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
-WORDS = ("on", "moves", "by", "busy", "latency", "after", "holds", "of", "for", "when")
+WORDS = ("on", "moves", "by", "busy", "latency", "after", "holds", "of", "for", "with", "when")
+HOLD_WORDS = ("holds", "of", "for", "with")
 CONDITION = "X = Y where "
 
 
@@ -240,7 +241,7 @@ def _clauses(line: Line) -> tuple[list[tuple[str, str]], str]:
             raise line.error(f'expected one of {", ".join(WORDS)}, got "{word}"{nearest(word, WORDS)}')
         else:
             clauses[-1] = clauses[-1][0], f"{clauses[-1][1]} {word}".strip()
-    names = [word for word, _ in clauses if word not in ("holds", "of", "for")]
+    names = [word for word, _ in clauses if word not in HOLD_WORDS]
     twice = next((word for word in names if names.count(word) > 1), None)
     if twice:
         raise line.error(f'"{twice}" stands twice in one task')
@@ -258,21 +259,33 @@ def _claim(line: Line, part: str) -> tuple[str, int]:
 
 def _edge(line: Line, part: str) -> Edge:
     source, *vector = part.split() or [""]
-    steps = [word.partition(":") for word in vector]
-    return Edge(line.name(source), tuple((line.name(rank), line.number(n)) for rank, _, n in steps))
+    steps = [word.partition(":") for word in vector if "=" not in word and word[0] != "~"]
+    first = [word.partition("=") for word in vector if "=" in word]
+    for rank, _, value in first:
+        if value != "0":
+            raise line.error(f'an edge leads to {rank}=0, the first iteration, or to {rank}:N; got "{rank}={value}"')
+    back = [line.number(word[1:]) for word in vector if word[0] == "~"]
+    return Edge(
+        line.name(source),
+        tuple((line.name(rank), line.number(n)) for rank, _, n in steps),
+        tuple(line.name(rank) for rank, _, _ in first),
+        sum(back),
+    )
 
 
 def _holds(line: Line, clauses: list[tuple[str, str]]) -> tuple[Hold, ...]:
     found: list[Hold] = []
     for word, text in clauses:
-        names = tuple(line.name(part) for part in _parts(text)) if word in ("of", "for") else ()
+        names = tuple(line.name(part) for part in _parts(text)) if word in HOLD_WORDS[1:] else ()
         if word == "holds":
             buffer, _, size = text.partition(" ")
             found.append(Hold(line.name(buffer), line.index(size), ()))
-        elif word in ("of", "for") and not found:
+        elif word in HOLD_WORDS and not found:
             raise line.error(f'"{word}" must follow "holds"')
         elif word == "of":
-            found[-1] = Hold(found[-1].buffer, found[-1].bytes, names, found[-1].readers)
+            found[-1] = replace(found[-1], by=names)
         elif word == "for":
-            found[-1] = Hold(found[-1].buffer, found[-1].bytes, found[-1].by, names)
+            found[-1] = replace(found[-1], readers=names)
+        elif word == "with":
+            found[-1] = replace(found[-1], users=names)
     return tuple(found)

@@ -12,7 +12,7 @@ from accelsim.program.nest import Coords
 from accelsim.program.plan import numbers_of
 from accelsim.program.snapshot import Snapshot, View, in_use, is_head, markers, snapshot
 from accelsim.program.state import BodyRun, Instance
-from accelsim.program.values import Ranges, depends, form
+from accelsim.program.values import Ranges
 
 MOST_KEPT = 20_000
 
@@ -52,7 +52,7 @@ class Skipper:
         found = []
         for other in self.machine.runs:
             front, along = other.front, level if other is run else len(other.plan.ranks) - 1
-            if front is None or not front or not other.plan.steady[along]:
+            if front is None or not front:
                 return ()
             if other is run and any(front[level + 1 :]):
                 return ()
@@ -66,7 +66,7 @@ class Skipper:
             return
         state = tuple(machine.slack.values())
         before = lap.seen.get(state)
-        if before and lap.next < lap.bound and is_uniform(machine, lap.loop, before[0]):
+        if before and lap.next < lap.bound and is_uniform(machine, lap.loop, before[0], lap.bound):
             length, counts = lap.next - before[0], machine.counts.copy()
             times = (lap.bound - lap.next) // length
             counts.subtract(before[2])
@@ -84,8 +84,8 @@ class Skipper:
 # loops around seq and par
 
 
-def is_uniform(machine: Machine, loop: Loop, first: int) -> bool:
-    """Whether everything inside a loop is the same in all its iterations from `first` on."""
+def is_uniform(machine: Machine, loop: Loop, first: int, bound: int) -> bool:
+    """Whether everything inside a loop is the same in all its iterations from `first` to `bound` - 1."""
     numbers: list[IndexExpr] = []
     pending: list[Tree] = [loop.child]
     while pending:
@@ -94,8 +94,8 @@ def is_uniform(machine: Machine, loop: Loop, first: int) -> bool:
         pending += children(item)
     tasks = [task for _, _, body in bodies(loop.child) for task in body.tasks]
     numbers += [expr for task in tasks for expr in numbers_of(task)]
-    ranges = {loop.rank: (first, 1 << 62)}
-    return not any(depends(form(expr), loop.rank) for expr in numbers) and all(
+    ranges = {loop.rank: (first, bound - 1)}
+    return all(machine.values.constant(expr, loop.rank, ranges) for expr in numbers) and all(
         machine.values.settled(task.when, loop.rank, ranges) for task in tasks
     )
 
@@ -176,15 +176,18 @@ def _standing(before: Snapshot, now: Snapshot, number: int, step: int) -> list[C
 def _distances(view: View) -> tuple[int, int]:
     """How far edges reach back and ahead along the loop."""
     rank = view.run.plan.ranks[view.level]
-    steps = [n for task in view.run.plan.body.tasks for e in task.after for r, n in e.distance if r == rank]
+    edges = [edge for task in view.run.plan.body.tasks for edge in task.after]
+    steps = [n for edge in edges for r, n in edge.distance if r == rank] + [edge.back for edge in edges]
     return max([0, *steps]), max([0, *(-n for n in steps)])
 
 
 def is_same_pattern(view: View, low: int, high: int) -> bool:
-    """Whether no condition of a body changes along its loop from `low` to `high`, whatever the loops inside do."""
-    run, rank = view.run, view.run.plan.ranks[view.level]
+    """Whether no condition, number or inner bound changes along a loop from `low` to `high`, wherever others are."""
+    run, rank, values = view.run, view.run.plan.ranks[view.level], view.run.nest.values
     ranges = _box(view, low, high)
-    return all(run.nest.values.settled(task.when, rank, ranges) for task in run.plan.body.tasks)
+    return all(values.constant(expr, rank, ranges) for expr in run.plan.numbers[view.level]) and all(
+        values.settled(task.when, rank, ranges) for task in run.plan.body.tasks
+    )
 
 
 def _box(view: View, low: int, high: int) -> Ranges:

@@ -90,11 +90,12 @@ def _task(task: Task) -> Iterator[str]:
 
 
 def _edge(edge: Edge) -> str:
-    return " ".join([edge.source, *(f"{rank}:{n}" for rank, n in edge.distance)])
+    steps = [*(f"{rank}:{n}" for rank, n in edge.distance), *(f"{rank}=0" for rank in edge.first)]
+    return " ".join([edge.source, *steps, *([f"~{edge.back}"] if edge.back else [])])
 
 
 def _hold(hold: Hold) -> str:
     parts = ["holds", hold.buffer, render_index(hold.bytes)]
-    for word, names in (("of", hold.by), ("for", hold.readers)):
+    for word, names in (("of", hold.by), ("for", hold.readers), ("with", hold.users)):
         parts += [word, ", ".join(names)] if names else []
     return " ".join(parts)

@@ -22,13 +22,15 @@ def enter(machine: Machine, instance: Instance) -> Iterator[Key]:
         tile = find(machine, run, reading, instance.coords)
         if tile is None:
             continue
-        if (tile.writer, reading[0]) > (instance.coords, instance.place):
+        waits = instance.task.name in run.plan.hold(reading).readers
+        if waits and (tile.writer, reading[0]) > (instance.coords, instance.place):
             writer = run.plan.body.tasks[reading[0]].name
             raise AccelsimError(f"{instance} reads a tile before {writer} writes it at {list(tile.writer)}")
         tile.reading += 1
         if not has_more(run, instance, run.plan.hold(reading)):
             tile.unseen.discard(instance.task.name)
-        yield reading[0], tile.writer
+        if waits:
+            yield reading[0], tile.writer
 
 
 def take(machine: Machine, instance: Instance) -> None:
@@ -37,13 +39,41 @@ def take(machine: Machine, instance: Instance) -> None:
     for number, hold in enumerate(instance.task.holds):
         reading = (instance.place, number)
         tile = find(machine, run, reading, instance.coords)
+        if tile is not None and hold.users and tile.writer != instance.coords:
+            continue
         if tile is None or tile.writer != instance.coords:
             raise AccelsimError(f"{instance} writes a tile of {hold.buffer} a second time (tiles by {list(hold.by)})")
         tile.taken = True
         machine.used[hold.buffer] += tile.bytes
-    if instance.task.holds:
-        when = instance.task.when
-        run.upcoming[instance.place] = run.nest.following(when, after=instance.coords)
+        run.upcoming[instance.place] = next_writer(run, instance)
+
+
+def next_writer(run: BodyRun, instance: Instance) -> Coords | None:
+    """The next iteration in which a task acquires: any of it, or the first of a tile that it writes repeatedly."""
+    when, holds = instance.task.when, instance.task.holds
+    coming = run.nest.following(when, after=instance.coords)
+    if not all(hold.users for hold in holds):
+        return coming
+    by = set[str]().union(*(hold.by for hold in holds))
+    zero = {rank: 0 for rank in run.plan.ranks if rank not in by}
+    if when is None:
+        return run.nest.following(after=instance.coords, fixed=zero)
+    while coming is not None and not any(begins(run, instance, hold, coming) for hold in holds):
+        coming = run.nest.following(when, after=coming)
+    return coming
+
+
+def begins(run: BodyRun, instance: Instance, hold: Hold, coords: Coords) -> bool:
+    """Whether a task writes a tile for the first time in an iteration."""
+    return run.nest.following(instance.task.when, fixed=same(run, hold, coords)) == coords
+
+
+def acquires(machine: Machine, instance: Instance, number: int) -> bool:
+    """Whether an instance takes the bytes of one of its tiles, rather than writing what is taken already."""
+    if not instance.task.holds[number].users:
+        return True
+    tile = find(machine, instance.run, (instance.place, number), instance.coords)
+    return tile is None or tile.writer == instance.coords
 
 
 def leave(machine: Machine, instance: Instance) -> None:
@@ -51,8 +81,7 @@ def leave(machine: Machine, instance: Instance) -> None:
     run = instance.run
     for number, _ in enumerate(instance.task.holds):
         reading = (instance.place, number)
-        tile = run.tiles[tile_key(run, reading, instance.coords)]
-        tile.written = True
+        run.tiles[tile_key(run, reading, instance.coords)].written = True
         give_back(machine, run, reading, instance.coords)
     for reading in run.plan.reads[instance.place]:
         found = run.tiles.get(tile_key(run, reading, instance.coords))
@@ -89,8 +118,9 @@ def find(machine: Machine, run: BodyRun, reading: Reading, coords: Coords) -> Ti
         size = machine.values.at(hold.bytes, run.nest.at(writer))
         if size < 1:
             raise AccelsimError(f"task {task.name}: a tile of {hold.buffer} must have at least 1 byte, got {size}")
-        tasks = (run.plan.body.tasks[run.plan.places[name]] for name in hold.readers)
-        unseen = {task.name for task in tasks if run.nest.following(task.when, fixed=fixed) is not None}
+        again = (task.name,) if hold.users else ()
+        tasks = (run.plan.body.tasks[run.plan.places[name]] for name in (*hold.readers, *hold.users, *again))
+        unseen = {user.name for user in tasks if run.nest.following(user.when, fixed=fixed) is not None}
         run.tiles[key] = Tile(size, writer, unseen)
     return run.tiles[key]
 

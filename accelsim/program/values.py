@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import product
 from math import prod
 
 from accelsim.einsum.affine import Affine
@@ -18,13 +19,15 @@ from accelsim.program.model import Draw, Table
 Env = Mapping[str, int]
 Ranges = Mapping[str, tuple[int, int]]
 FAR = 1 << 80
+MOST_ROWS = 100_000
 
 
 @dataclass(frozen=True)
 class Values:
-    """Evaluates with the tables of a program."""
+    """Evaluates with the tables of a program; `stretches` remembers where entries of a table stay the same."""
 
     tables: Mapping[str, Table | Draw]
+    stretches: dict[tuple[str, int], tuple[int, ...]] = field(default_factory=dict, compare=False)
 
     def at(self, expr: IndexExpr, env: Env) -> int:
         """The value at coordinates.
@@ -113,10 +116,53 @@ class Values:
                 return True
             case Test(op, left, right):
                 shape = difference(left, right)
-                return not depends(shape, rank) or _decided(op, *self._form_span(shape, ranges)) is not None
+                if not depends(shape, rank) or _decided(op, *self._form_span(shape, ranges)) is not None:
+                    return True
+                return self.constant(left, rank, ranges) and self.constant(right, rank, ranges)
             case Not(inner):
                 return self.settled(inner, rank, ranges)
         return all(self.settled(part, rank, ranges) for part in predicate.parts)
+
+    def constant(self, expr: IndexExpr, rank: str, ranges: Ranges) -> bool:
+        """Whether moving along `rank` inside a box certainly does not change a value."""
+        match expr:
+            case Int():
+                return True
+            case Coordinate(name):
+                return name != rank or self.span(expr, ranges)[0] == self.span(expr, ranges)[1]
+            case IndexOp(_, left, right):
+                if self.constant(left, rank, ranges) and self.constant(right, rank, ranges):
+                    return True
+                low, high = self.span(expr, ranges)
+                return low == high
+            case Lookup():
+                still = all(self.constant(index.expr, rank, ranges) for index in expr.indices)
+                return still or self._is_level(expr, rank, ranges)
+        return False
+
+    def _is_level(self, item: Lookup, rank: str, ranges: Ranges) -> bool:
+        """Whether the entries of a table that a box reaches stay the same along one of its coordinates."""
+        table = self.tables[item.tensor]
+        names = [index.expr.name if isinstance(index.expr, Coordinate) else "" for index in item.indices]
+        if isinstance(table, Draw) or not all(names) or names.count(rank) != 1:
+            return False
+        axis = names.index(rank)
+        spans = [ranges.get(name, (0, FAR)) for name in names]
+        cut = [(max(0, low), min(high, size - 1)) for (low, high), size in zip(spans, table.shape, strict=True)]
+        low, high = cut[axis]
+        others = [range(a, b + 1) for at, (a, b) in enumerate(cut) if at != axis]
+        if prod(map(len, others)) > MOST_ROWS:
+            return False
+        if (table.name, axis) not in self.stretches:
+            self.stretches[table.name, axis] = _stretches(table, axis)
+        ends = self.stretches[table.name, axis]
+        strides = [prod(table.shape[at + 1 :]) for at in range(len(table.shape))]
+        apart = [stride for at, stride in enumerate(strides) if at != axis]
+        start = low * strides[axis]
+        return all(
+            ends[start + sum(c * stride for c, stride in zip(place, apart, strict=True))] >= high
+            for place in product(*others)
+        )
 
 
 @lru_cache(maxsize=4096)
@@ -134,6 +180,17 @@ def difference(left: IndexExpr, right: IndexExpr) -> Affine:
 def depends(shape: Affine, rank: str) -> bool:
     """Whether a form changes, or may change, along `rank`."""
     return any(rank in coordinates(atom) for atom, _ in shape.terms)
+
+
+def _stretches(table: Table, axis: int) -> tuple[int, ...]:
+    """For every entry the last coordinate along an axis up to which all entries equal it."""
+    size, stride = table.shape[axis], prod(table.shape[axis + 1 :])
+    ends = [0] * len(table.values)
+    for at in reversed(range(len(table.values))):
+        here = at // stride % size
+        same = here + 1 < size and table.values[at + stride] == table.values[at]
+        ends[at] = ends[at + stride] if same else here
+    return tuple(ends)
 
 
 def drawn(draw: Draw, key: tuple[int, ...]) -> int:

@@ -1,0 +1,335 @@
+"""How much of a count falls to each iteration: distinct images of the points of one tile, for every tile.
+
+A count of the analytic rule is a number of distinct images over all points. Here the same images are counted with the
+digits of some loops held still. Coordinates that no mask and no mixed index ties together contribute a factor each;
+those that are tied are enumerated tile by tile, unless a tile lies wholly inside or outside the mask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import product
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.cost.images import Counter, View, Visit
+from accelsim.einsum.affine import NEVER, Scope, mentioned, simplify
+from accelsim.einsum.ast import (
+    And,
+    Coordinate,
+    Index,
+    IndexExpr,
+    IndexOp,
+    Int,
+    Lookup,
+    MapCall,
+    Not,
+    Predicate,
+    Size,
+    Test,
+)
+from accelsim.einsum.cascade import Einsum
+from accelsim.einsum.fold import DROP, Fold
+from accelsim.einsum.walk import coordinates
+from accelsim.errors import AccelsimError
+from accelsim.mapping.bind import Placement
+from accelsim.program.values import Values
+
+Integers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+MOST_TILES, MOST_POINTS = 1 << 21, 1 << 24
+COMPARE = {
+    "<": np.less,
+    "<=": np.less_equal,
+    "==": np.equal,
+    "!=": np.not_equal,
+    ">=": np.greater_equal,
+    ">": np.greater,
+}
+ARITHMETIC = {"+": np.add, "-": np.subtract, "*": np.multiply, "//": np.floor_divide, "%": np.remainder}
+
+
+@dataclass(frozen=True)
+class Share:
+    """A factor of a count: `values` by the digits of `loops`, one axis each."""
+
+    loops: tuple[str, ...]
+    values: Integers
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A coordinate: its size, digits (part, span), which of them stand still as `loops`, and how images collapse it."""
+
+    name: str
+    size: int
+    digits: tuple[tuple[str, int], ...]
+    loops: tuple[str, ...]
+    fold: Fold
+
+    @property
+    def pinned(self) -> tuple[str, ...]:
+        return tuple(part for part, _ in self.digits if part in self.loops)
+
+    @property
+    def extents(self) -> tuple[int, ...]:
+        """How many values each pinned digit takes at most."""
+        outside, found = self.size, []
+        for part, span in self.digits:
+            if part in self.loops:
+                found.append(-(-min(outside, self.size) // span))
+            outside = span
+        return tuple(found)
+
+    def within(self, place: Sequence[int]) -> Integers:
+        """The values of the coordinate in a tile."""
+        wanted = dict(zip(self.pinned, place, strict=True))
+        spans = [span for part, span in self.digits if part in wanted]
+        if self.is_prefix:
+            start = sum(digit * span for digit, span in zip(place, spans, strict=True))
+            return np.arange(start, max(start, self._end(place)), dtype=np.int64)
+        values: Integers = np.arange(self.size, dtype=np.int64)
+        outside = 0
+        for part, span in self.digits:
+            if part in wanted:
+                values = values[(values % outside if outside else values) // span == wanted[part]]
+            outside = span
+        return values
+
+    def count(self, place: Sequence[int]) -> int:
+        """Distinct images in a tile."""
+        if self.is_prefix:
+            start = sum(d * s for d, (_, s) in zip(place, self.digits, strict=False))
+            return self.fold.count(max(0, self._end(place) - start))
+        return len(np.unique(self.fold.apply(self.within(place))))
+
+    @property
+    def is_prefix(self) -> bool:
+        """Whether the pinned digits are the outermost: then a tile is a range, and looks like the first one."""
+        return self.pinned == tuple(part for part, _ in self.digits[: len(self.pinned)])
+
+    def lengths(self) -> Integers:
+        """How many values each tile has, where tiles are ranges."""
+        start = np.zeros(self.extents, dtype=np.int64)
+        end = np.full(self.extents, self.size, dtype=np.int64)
+        for level, (_, span) in enumerate(self.digits[: len(self.pinned)]):
+            shape = [-1 if at == level else 1 for at in range(len(self.extents))]
+            start += np.arange(self.extents[level], dtype=np.int64).reshape(shape) * span
+            end = np.minimum(end, start + span)
+        found: Integers = np.maximum(end - start, 0)
+        return found
+
+    def _end(self, place: Sequence[int]) -> int:
+        """The end of a tile's range: that of the tile, of every tile around it, and of the coordinate."""
+        end, start = self.size, 0
+        for digit, (_, span) in zip(place, self.digits, strict=False):
+            start += digit * span
+            end = min(end, start + span)
+        return end
+
+
+@dataclass(frozen=True)
+class Look:
+    """One access at the points that exist: which do, and the indices (with their dimension's size) that say where."""
+
+    own: tuple[str, ...]
+    present: Predicate | None
+    places: tuple[tuple[Index, int], ...] = ()
+
+
+def firings(placement: Placement, counter: Counter, einsum: Einsum, loops: Sequence[str]) -> tuple[Share, ...]:
+    """Steps of the array in each iteration of `loops`."""
+    spread = placement.spread(einsum)
+    folds = {
+        c: Fold(tuple((span, spread[part][1] if part in spread else 1) for part, span in counter.digits[c]))
+        for c in einsum.coordinates
+    }
+    return shares(counter, folds, (Look(einsum.coordinates, counter.presences[einsum.name]),), loops)
+
+
+def touched(counter: Counter, visits: Sequence[Visit], loops: Sequence[str]) -> tuple[Share, ...]:
+    """Distinct elements that visits of one tensor touch in each iteration of `loops`."""
+    view = View.of(counter, visits, loops)
+    shape = counter.shapes.shapes[visits[0].access.tensor]
+    looks = tuple(
+        Look(
+            visit.einsum.coordinates,
+            counter.presences[visit.einsum.name],
+            tuple((visit.access.indices[at], shape[at]) for at in view.tied),
+        )
+        for visit in view.visits
+    )
+    return shares(counter, view.folds, looks, loops)
+
+
+def shares(
+    counter: Counter, folds: Mapping[str, Fold], looks: Sequence[Look], loops: Sequence[str]
+) -> tuple[Share, ...]:
+    """The factors of a count of distinct images by iteration."""
+    sizes, digits = counter.shapes.sizes, counter.digits
+    scope = Scope(counter.values, sizes, counter.shapes.cascade.maps)
+    simple = tuple(_simplified(look, scope) for look in looks)
+    tied = {name for look in simple for name in _tied(look)}
+    if len(simple) > 1:
+        tied |= {name for look in simple for name in folds if name not in look.own and folds[name] != DROP}
+    axes = [Axis(c, sizes[c], digits[c], tuple(p for p, _ in digits[c] if p in loops), folds[c]) for c in folds]
+    found = [_alone(axis) for axis in axes if axis.name not in tied]
+    joint = tuple(axis for axis in axes if axis.name in tied)
+    if joint or any(look.present is not None for look in simple):
+        maps = tuple((name, tuple(table)) for name, table in counter.shapes.cascade.maps.items())
+        found.append(_together(joint, simple, maps))
+    return tuple(found)
+
+
+def _simplified(look: Look, scope: Scope) -> Look:
+    present = True if look.present is None else simplify(look.present, scope)
+    kept = None if present is True else NEVER if present is False else present
+    places = tuple((replace(index, expr=_numbers(index.expr, scope.values)), size) for index, size in look.places)
+    return Look(look.own, kept, places)
+
+
+def _tied(look: Look) -> set[str]:
+    names = set(mentioned(look.present)) if look.present is not None else set()
+    return names | {name for index, _ in look.places for name in coordinates(index)}
+
+
+def _numbers(expr: IndexExpr, values: Mapping[str, int]) -> IndexExpr:
+    """An index with sizes replaced by their values."""
+    match expr:
+        case Size(name):
+            return Int(values[name])
+        case IndexOp(op, left, right):
+            return IndexOp(op, _numbers(left, values), _numbers(right, values))
+        case MapCall(argument=argument):
+            return replace(expr, argument=_numbers(argument, values))
+    return expr
+
+
+@lru_cache(maxsize=512)
+def _alone(axis: Axis) -> Share:
+    if axis.is_prefix:
+        lengths = axis.lengths()
+        counts = {n: axis.fold.count(n) for n in np.unique(lengths).tolist()}
+        return Share(axis.pinned, np.vectorize(counts.__getitem__, otypes=[np.int64])(lengths))
+    values = np.array([axis.count(place) for place in product(*map(range, axis.extents))], dtype=np.int64)
+    return Share(axis.pinned, values.reshape(axis.extents))
+
+
+Maps = tuple[tuple[str, tuple[int, ...]], ...]
+
+
+@lru_cache(maxsize=128)
+def _together(axes: tuple[Axis, ...], looks: tuple[Look, ...], maps: Maps) -> Share:
+    """Coordinates that masks and indices tie together, tile by tile."""
+    loops = tuple(part for axis in axes for part in axis.pinned)
+    extents = tuple(n for axis in axes for n in axis.extents)
+    if prod(extents) > MOST_TILES:
+        raise AccelsimError(f"a mask over {_listed(axes)} cuts {prod(extents)} tiles; {MOST_TILES} can be told apart")
+    values = np.zeros(extents, dtype=np.int64)
+    whole = len(looks) == 1 and not looks[0].places
+    for place in product(*map(range, extents)):
+        parts = _parted(axes, place)
+        inside = _inside(axes, parts, looks) if whole else None
+        if inside is True:
+            values[place] = prod(axis.count(part) for axis, part in zip(axes, parts, strict=True))
+        elif inside is None:
+            values[place] = _enumerated(axes, parts, looks, dict(maps))
+    return Share(loops, values)
+
+
+def _parted(axes: Sequence[Axis], place: Sequence[int]) -> list[Sequence[int]]:
+    """The pinned digits of each coordinate."""
+    found, at = [], 0
+    for axis in axes:
+        found.append(place[at : at + len(axis.pinned)])
+        at += len(axis.pinned)
+    return found
+
+
+def _inside(axes: Sequence[Axis], parts: Sequence[Sequence[int]], looks: Sequence[Look]) -> bool | None:
+    """Whether the points of a tile exist: all, none, or (None) some, as far as intervals can tell."""
+    ranges = {}
+    for axis, part in zip(axes, parts, strict=True):
+        values = axis.within(part)
+        if not len(values):
+            return False
+        ranges[axis.name] = int(values[0]), int(values[-1])
+    return Values({}).decide(looks[0].present, ranges)
+
+
+def _enumerated(
+    axes: Sequence[Axis], parts: Sequence[Sequence[int]], looks: Sequence[Look], maps: Mapping[str, tuple[int, ...]]
+) -> int:
+    within = {axis.name: axis.within(part) for axis, part in zip(axes, parts, strict=True)}
+    found = [_images([a for a in axes if a.name in look.own], axes, within, look, maps) for look in looks]
+    return len(np.unique(np.concatenate(found)))
+
+
+def _images(
+    own: Sequence[Axis],
+    axes: Sequence[Axis],
+    within: Mapping[str, Integers],
+    look: Look,
+    maps: Mapping[str, tuple[int, ...]],
+) -> Integers:
+    """The images of the points of a tile that exist, one integer each."""
+    shape = [len(within[axis.name]) for axis in own]
+    if prod(shape) > MOST_POINTS:
+        raise AccelsimError(f"a tile of {prod(shape)} points over {_listed(own)} is too large to be enumerated")
+    grid = dict(zip((axis.name for axis in own), np.ix_(*(within[axis.name] for axis in own)), strict=True))
+    key, inside = np.zeros(shape, dtype=np.int64), np.ones(shape, dtype=np.bool_)
+    if look.present is not None:
+        inside &= _flags(look.present, grid, maps)
+    for axis in axes:
+        key = key * axis.fold.places(axis.size) + (axis.fold.apply(grid[axis.name]) if axis in own else 0)
+    for index, size in look.places:
+        place, kept = _placed(_evaluated(index.expr, grid, maps), index.edge, size)
+        key, inside = key * size + place, inside & kept
+    found: Integers = np.unique(key[inside])
+    return found
+
+
+def _placed(value: Integers, edge: str | None, size: int) -> tuple[Integers, Flags]:
+    """Where an index reads; what a `zero` edge replaces is not read."""
+    if edge == "wrap":
+        return value % size, np.ones_like(value, dtype=np.bool_)
+    inside = (value >= 0) & (value < size)
+    return np.clip(value, 0, size - 1), np.ones_like(inside) if edge == "clamp" else inside
+
+
+def _flags(predicate: Predicate, grid: Mapping[str, Integers], maps: Mapping[str, tuple[int, ...]]) -> Flags:
+    match predicate:
+        case Test(op, left, right):
+            found: Flags = COMPARE[op](_evaluated(left, grid, maps), _evaluated(right, grid, maps))
+            return found
+        case Not(inner):
+            return ~_flags(inner, grid, maps)
+    flags = [_flags(part, grid, maps) for part in predicate.parts]
+    total = flags[0]
+    for other in flags[1:]:
+        total = total & other if isinstance(predicate, And) else total | other
+    return total
+
+
+def _evaluated(expr: IndexExpr, grid: Mapping[str, Integers], maps: Mapping[str, tuple[int, ...]]) -> Integers:
+    match expr:
+        case Int(value):
+            return np.asarray(value, dtype=np.int64)
+        case Coordinate(name):
+            return grid[name]
+        case IndexOp(op, left, right):
+            found: Integers = ARITHMETIC[op](_evaluated(left, grid, maps), _evaluated(right, grid, maps))
+            return found
+        case MapCall(name, argument):
+            return np.asarray(maps[name], dtype=np.int64)[_evaluated(argument, grid, maps)]
+        case Lookup(tensor):
+            raise AccelsimError(f"not supported yet at depth cycle: a mask or index that depends on data of {tensor}")
+    raise AccelsimError(f"an index has no value for {type(expr).__name__}")
+
+
+def _listed(axes: Sequence[Axis]) -> str:
+    return ", ".join(f"{axis.name} ({axis.size})" for axis in axes)
