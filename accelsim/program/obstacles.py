@@ -48,12 +48,10 @@ def has_room(machine: Machine, instance: Instance) -> bool:
 
 def short_of(machine: Machine, instance: Instance) -> str | None:
     """The first buffer from which a writer may not take now."""
-    run, needs = instance.run, Counter[str]()
-    env = run.nest.at(instance.coords)
-    for number, hold in enumerate(instance.task.holds):
-        if acquires(machine, instance, number):
-            needs[hold.buffer] += machine.values.at(hold.bytes, env)
-    for name, needed in needs.items():
+    run = instance.run
+    if instance.needs is None:
+        instance.needs = needs_of(machine, instance)
+    for name, needed in instance.needs:
         if machine.used[name] + needed > machine.buffers[name].capacity:
             return name
         for place in run.plan.writers[name]:
@@ -61,6 +59,15 @@ def short_of(machine: Machine, instance: Instance) -> str | None:
             if coming is not None and (coming, place) < (instance.coords, instance.place):
                 return name
     return None
+
+
+def needs_of(machine: Machine, instance: Instance) -> tuple[tuple[str, int], ...]:
+    """The bytes of each buffer that an instance takes when it starts."""
+    needs, env = Counter[str](), instance.run.nest.at(instance.coords)
+    for number, hold in enumerate(instance.task.holds):
+        if acquires(machine, instance, number):
+            needs[hold.buffer] += machine.values.at(hold.bytes, env)
+    return tuple(needs.items())
 
 
 def blocked(machine: Machine, instance: Instance) -> list[str]:

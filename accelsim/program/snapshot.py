@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from accelsim.program.machine import Counts, Machine
 from accelsim.program.nest import Coords
 from accelsim.program.path import Mark
+from accelsim.program.plan import Plan, Reading
 from accelsim.program.state import BodyRun, Instance
 
 Relative = tuple[object, ...]
@@ -137,7 +138,7 @@ def _body(machine: Machine, view: View) -> Relative:
         view.front[view.level + 1 :],
         tuple((view.relative(coords), run.left[coords]) for coords in run.opened),
         frozenset(_instance(machine, view, i) for i in run.live.values()),
-        frozenset(_tile(view, key) for key in run.tiles),
+        _tiles(view),
         tuple((name, line.index, line.spent, line.recent.count(None)) for name, line in run.lines.items()),
     )
 
@@ -153,8 +154,27 @@ def _queued(machine: Machine, instance: Instance) -> bool:
     return any(machine.resources[name].order == "fifo" for name, _ in instance.task.claims)
 
 
-def _tile(view: View, key: tuple[int, int, Coords]) -> Relative:
-    tile, at = view.run.tiles[key], view.tile_place(key)
-    place = key if at is None else view.moved_tile(key, -view.front[view.level])
-    writer = () if tile.written else tile.writer if at is None else view.relative(tile.writer)
-    return (at is None, place, tile.bytes, writer, frozenset(tile.unseen), tile.reading, tile.taken, tile.written)
+def _tiles(view: View) -> Relative:
+    """Every tile, those in one state together, with places relative to the front where they move with the loop."""
+    plan, level, front, here = view.run.plan, view.level, view.front[view.level], set[Relative]()
+    moving: dict[Relative, list[int]] = {}
+    places = {reading: _place_of(plan, reading, view) for reading in {key[:2] for key in view.run.tiles}}
+    for key, tile in view.run.tiles.items():
+        task, number, coords = key
+        found = places[task, number]
+        state = (task, number, tile.bytes, tile.unseen, tile.reading, tile.taken)
+        if found is None or coords[: len(found)] != found:
+            here.add((state, coords, tile.written or tile.writer))
+            continue
+        at = len(found)
+        group = (state, coords[at + 1 :], tile.written or view.relative(tile.writer))
+        moving.setdefault(group, []).append(coords[at] - front)
+    return level, frozenset(here), frozenset((group, tuple(sorted(offsets))) for group, offsets in moving.items())
+
+
+def _place_of(plan: Plan, reading: Reading, view: View) -> Coords | None:
+    """The coordinates further out of tiles that move with the loop; None where no tile of a hold does."""
+    by = plan.hold(reading).by
+    if plan.ranks[view.level] not in by:
+        return None
+    return tuple(c for rank, c in zip(plan.ranks, view.prefix, strict=False) if rank in by)

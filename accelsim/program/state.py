@@ -28,6 +28,7 @@ class Instance:
         cause: what it waits for, for the tally; None while it does not wait.
         by: what made it ready, and the cause that it had waited for.
         leg: its latest start.
+        needs: bytes of each buffer that it takes when it starts, once that was asked.
     """
 
     run: BodyRun
@@ -44,10 +45,11 @@ class Instance:
     cause: str | None = None
     by: tuple[Leg, str] = (BEGIN, "dependency")
     leg: Leg = BEGIN
+    needs: tuple[tuple[str, int], ...] | None = None
+    task: Task = field(init=False)
 
-    @property
-    def task(self) -> Task:
-        return self.run.plan.body.tasks[self.place]
+    def __post_init__(self) -> None:
+        self.task = self.run.plan.body.tasks[self.place]
 
     @property
     def key(self) -> Key:
@@ -69,7 +71,7 @@ class Tile:
 
     bytes: int
     writer: Coords
-    unseen: set[str]
+    unseen: frozenset[str]
     reading: int = 0
     taken: bool = False
     written: bool = False

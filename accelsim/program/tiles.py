@@ -28,7 +28,7 @@ def enter(machine: Machine, instance: Instance) -> Iterator[Key]:
             raise AccelsimError(f"{instance} reads a tile before {writer} writes it at {list(tile.writer)}")
         tile.reading += 1
         if not has_more(run, instance, run.plan.hold(reading)):
-            tile.unseen.discard(instance.task.name)
+            tile.unseen -= {instance.task.name}
         if waits:
             yield reading[0], tile.writer
 
@@ -120,7 +120,7 @@ def find(machine: Machine, run: BodyRun, reading: Reading, coords: Coords) -> Ti
             raise AccelsimError(f"task {task.name}: a tile of {hold.buffer} must have at least 1 byte, got {size}")
         again = (task.name,) if hold.users else ()
         tasks = (run.plan.body.tasks[run.plan.places[name]] for name in (*hold.readers, *hold.users, *again))
-        unseen = {user.name for user in tasks if run.nest.following(user.when, fixed=fixed) is not None}
+        unseen = frozenset(user.name for user in tasks if run.nest.following(user.when, fixed=fixed) is not None)
         run.tiles[key] = Tile(size, writer, unseen)
     return run.tiles[key]
 

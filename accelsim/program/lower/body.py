@@ -14,6 +14,7 @@ from accelsim.errors import AccelsimError
 from accelsim.mapping.bind import Placement
 from accelsim.mapping.model import Group
 from accelsim.program.check import is_here
+from accelsim.program.lower.merge import merged
 from accelsim.program.lower.nest import Nest, Run, edges, nest_of, runs_of
 from accelsim.program.lower.numbers import Tables, amount, conjunction_of
 from accelsim.program.lower.phases import barriers, stages_of
@@ -80,7 +81,7 @@ def lowered(setup: Setup, resources: Mapping[str, str]) -> Lowered:
     named = [_named(task, prefix) for task in tasks.values()]
     body = Body(tuple(in_order(_held([*moves.tasks, *named], moves))), in_flight)
     channels = tuple(dict.fromkeys(name for task in moves.tasks for name, _ in task.claims))
-    return Lowered(nest.around(body), tuple(moves.buffers), channels)
+    return Lowered(merged(nest.around(body)), tuple(moves.buffers), channels)
 
 
 def _task(setup: Setup, nest: Nest, run: Run, resources: Mapping[str, str]) -> Task:
