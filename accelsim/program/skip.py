@@ -23,11 +23,16 @@ class Skipper:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.seen: dict[object, Snapshot] = {}
+        self.fronts: dict[int, Coords] = {}
 
     def opened(self, run: BodyRun) -> None:
-        """An iteration has opened: compare the state with earlier ones along every loop that it begins."""
+        """Iterations have opened: compare the state with earlier ones along every loop that has moved on."""
         self.forget()
-        for level in reversed(range(len(run.plan.ranks))):
+        last, front = self.fronts.get(run.number, ()), run.front or ()
+        self.fronts[run.number] = front
+        for level in reversed(range(len(front))):
+            if last[: level + 1] == front[: level + 1]:
+                continue
             views = self.views(run, level)
             if not views:
                 continue
@@ -36,6 +41,7 @@ class Skipper:
             times = periods(before, now) if before else 0
             if before and times > 0:
                 jump(self.machine, before, now, times)
+                self.fronts[run.number] = run.front or ()
                 return
             self.seen[now.key] = now
 
@@ -53,8 +59,6 @@ class Skipper:
         for other in self.machine.runs:
             front, along = other.front, level if other is run else len(other.plan.ranks) - 1
             if front is None or not front:
-                return ()
-            if other is run and any(front[level + 1 :]):
                 return ()
             found.append(View(other, along, front))
         return tuple(found)
