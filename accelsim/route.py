@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from accelsim.arch import Arch, load_arch
 from accelsim.errors import AccelsimError, Mark, nearest
 from accelsim.mapping import load_mapping, mappings_for
+from accelsim.mapping.model import EXECUTION
 from accelsim.overrides import split_override
 from accelsim.workload.files import choose_file, open_document
 from accelsim.workload.load import parameter_names
@@ -70,6 +71,7 @@ def _places(arch: str, workload: str, mapping: str | None) -> Iterator[tuple[str
     if plan is None:
         return
     yield from (("mapping", path) for path in _paths(plan))
+    yield from (("mapping", path) for path in _unsaid(plan))
 
 
 def _default_plan(arch: Arch, workload: str) -> Node | None:
@@ -77,6 +79,15 @@ def _default_plan(arch: Arch, workload: str) -> Node | None:
     document, _ = open_document(choose_file(workload).path)
     found = mappings_for(arch, document.mapping()["name"].text)
     return found[0].document if found else None
+
+
+def _unsaid(plan: Node) -> Iterator[str]:
+    """What a group of a mapping may say about its execution and does not."""
+    groups = plan.mapping().get("groups")
+    for group in groups.sequence() if groups else ():
+        said = group.mapping()
+        if "name" in said:
+            yield from (f"groups.{said['name'].text}.{key}" for key in EXECUTION if key not in said)
 
 
 def _paths(node: Node, prefix: str = "") -> Iterator[str]:

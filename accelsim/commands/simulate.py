@@ -23,7 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("arch", metavar="ARCH", help="a path or a shipped name")
     parser.add_argument("workload", metavar="WORKLOAD", help="a path or a shipped name")
     parser.add_argument("--mapping", metavar="FILE", help="a path or a shipped name (default: the architecture's own)")
-    parser.add_argument("--out", metavar="DIR", help="write result.json and the resolved configuration there")
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        help="write result.json and the resolved configuration there; at depth cycle the timeline too",
+    )
     parser.add_argument(
         "--trace", metavar="FILE", help="at depth cycle: the timeline, for Perfetto (.json) or as waves (.vcd)"
     )
@@ -40,8 +44,6 @@ def run(arguments: argparse.Namespace) -> Reply:
     from accelsim.report.text import result_text
 
     result = simulated(arguments)
-    if arguments.out:
-        write_run(result, Path(arguments.out))
     return Reply(result_text(result), result.to_json())
 
 
@@ -56,14 +58,32 @@ def simulated(arguments: argparse.Namespace) -> Result:
         for option in ("trace", "program", "no_skip"):
             if getattr(arguments, option):
                 raise AccelsimError(f"--{option.replace('_', '-')} needs --depth cycle")
-        return simulate(*found, depth=arguments.depth)
+        result = simulate(*found, depth=arguments.depth)
+        if arguments.out:
+            write_run(result, Path(arguments.out))
+        return result
     starts = TRACED if arguments.trace or arguments.out else 0
     result, timed = executed(*found, skip=not arguments.no_skip, trace=starts)
     if arguments.trace:
         write_trace(timed, Path(arguments.trace))
     if arguments.program:
         write_text(Path(arguments.program), render_program(timed.program))
+    if arguments.out:
+        write_run(result, Path(arguments.out))
+        write_timeline(timed, Path(arguments.out))
     return result
+
+
+def write_timeline(timed: Timed, out: Path) -> None:
+    """`program.txt`, `trace.json` for Perfetto, and a picture of the first periods."""
+    from accelsim.commands.files import write_text
+    from accelsim.program.text import render_program
+    from accelsim.report.gantt import gantt
+    from accelsim.report.style import save
+
+    write_text(out / "program.txt", render_program(timed.program))
+    write_trace(timed, out / "trace.json")
+    save(gantt(timed.program, timed.run), out)
 
 
 def write_trace(timed: Timed, path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from accelsim.arch import Arch
 from accelsim.errors import AccelsimError
-from accelsim.mapping.model import Mapping
+from accelsim.mapping.model import EXECUTION, Mapping
 from accelsim.mapping.read import read_cases, read_plan
 from accelsim.overrides import apply_set, resolve_base, split_override
 from accelsim.schema import check_schema
@@ -50,7 +50,8 @@ def _mapping(found: tuple[Node, Path], overrides: Sequence[str]) -> Mapping:
     document, path = found
     for text in overrides:
         where, value = split_override(text)
-        document = apply_set(document, where.removeprefix("mapping."), value)
+        place = where.removeprefix("mapping.")
+        document = apply_set(document, place, value, create=place.rpartition(".")[2] in EXECUTION)
     entries = document.mapping()
     read_plan(document)
     target = entries["for"].fields(("arch", "function"), ("cascade", "default"))

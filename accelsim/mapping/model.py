@@ -14,6 +14,7 @@ Overlap = Literal["phases", "pipeline", "sequential"]
 OVERLAPS: tuple[Overlap, ...] = ("phases", "pipeline", "sequential")
 Policy = Literal["oldest", "static", "fifo"]
 POLICIES: tuple[Policy, ...] = ("oldest", "static", "fifo")
+EXECUTION = ("in_flight", "order", "overlap")  # what a group may leave to depth `cycle`
 OUTSIDE = "outside"  # `at: outside`: kept during the whole group
 
 
@@ -61,7 +62,7 @@ class Group:
         at: loops of an Einsum that has others than the group.
         phases: Einsums of each phase under `overlap: phases`.
         exposed: Einsum to the latency of its unit that every one of its tiles waits for.
-        latency: Einsum to the latency of its unit after which its results exist at depth `cycle`; exposed ones have theirs.
+        latency: Einsum to the latency of its unit after which its results exist; only depth `cycle` looks at it.
         in_flight: iterations open at once, None where the mapping does not say.
         policy: how tasks are issued, None where the mapping does not say; `static` by the lists in `order`.
         order: unit to the order of its tasks.

@@ -16,12 +16,36 @@ if TYPE_CHECKING:
 SCALES = ((12, "T"), (9, "G"), (6, "M"), (3, "k"), (0, ""), (-3, "m"), (-6, "u"), (-9, "n"), (-12, "p"))
 BINARY = ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB"), (0, "B"))
 MOST_TENSORS = 12
+MOST_WAITS = 4
+TRANSFERS = "transfers on"
+CAUSES = {
+    "dependency": "a result of",
+    "resource": "its turn on",
+    "buffer": "room freed by",
+    "window": "an iteration to end on",
+    "work": "the last task on",
+}
+IDLE = {
+    "dependency": "waits for the result of",
+    "resource": "waits for",
+    "buffer": "waits for room in",
+    "window": "waits for an iteration to end",
+    "end": "nothing left to do",
+}
 Number = Fraction | int | float
 
 
 def result_text(result: Result) -> str:
     """Headline, units, parts, traffic, energy and notes of one result; what it does not have is left out."""
-    sections = [_headline(result), _units(result), _parts(result), *_traffic(result), _energy(result), _notes(result)]
+    sections = [
+        _headline(result),
+        _units(result),
+        _waits(result),
+        _parts(result),
+        *_traffic(result),
+        _energy(result),
+        _notes(result),
+    ]
     return "\n\n".join(section for section in sections if section)
 
 
@@ -111,6 +135,26 @@ def _bound(result: Result) -> str:
     if name in result.traffic and result.seconds:
         return f"{name} bound: moving data {percent(waited / result.seconds)} of the time"
     return f"{name} bound"
+
+
+def _waits(result: Result) -> str:
+    """The critical path, and what each unit waits for while it stands idle."""
+    if result.waits is None or not result.cycles_exact:
+        return ""
+    path = [
+        (f"{CAUSES.get(wait.cause, TRANSFERS)} {wait.what}".strip(), percent(wait.cycles / result.cycles_exact))
+        for wait in result.waits.path[:MOST_WAITS]
+    ]
+    idle = [
+        (
+            f"{name} idle: {IDLE.get(wait.cause, wait.cause)} {wait.what}".strip(),
+            percent(wait.cycles / result.cycles_exact),
+        )
+        for name, waits in result.waits.idle.items()
+        for wait in waits[:MOST_WAITS]
+        if name in result.units and 1000 * wait.cycles >= result.cycles_exact
+    ]
+    return aligned(("critical path", "of the time"), [*path, *idle])
 
 
 def _units(result: Result) -> str:

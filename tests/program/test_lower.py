@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from itertools import product
 
 import pytest
 
@@ -50,9 +49,7 @@ def iterations(values: Values, loops: Sequence[Loop]) -> Iterator[dict[str, int]
     """Every iteration of a nest."""
     environments: list[dict[str, int]] = [{}]
     for loop in loops:
-        environments = [
-            {**env, loop.rank: at} for env in environments for at in range(values.at(loop.bound, env))
-        ]
+        environments = [{**env, loop.rank: at} for env in environments for at in range(values.at(loop.bound, env))]
     yield from environments
 
 
@@ -92,7 +89,9 @@ def test_busy_ticks_add_up_to_the_busy_cycles_of_every_einsum(case: Sequence[str
     per_cycle = program.ticks_per_s / placements[0].arch.clock_hz
     for placement in placements:
         for name, work in step_cost(placement).works.items():
-            (ticks,) = (t for task, t in found.items() if task.rpartition(".")[2] == name and is_of(task, placement, placements))
+            (ticks,) = (
+                t for task, t in found.items() if task.rpartition(".")[2] == name and is_of(task, placement, placements)
+            )
             assert ticks == work.busy_cycles * per_cycle, name
 
 

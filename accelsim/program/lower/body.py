@@ -10,12 +10,13 @@ from math import ceil, lcm, prod
 from accelsim.cost.compute import Work, phases_of
 from accelsim.cost.images import Counter, operands
 from accelsim.einsum.ast import Int
+from accelsim.einsum.walk import coordinates
 from accelsim.errors import AccelsimError
 from accelsim.mapping.bind import Placement
 from accelsim.mapping.model import Group
 from accelsim.program.check import is_here
 from accelsim.program.lower.merge import merged
-from accelsim.program.lower.nest import Nest, Run, edges, nest_of, runs_of
+from accelsim.program.lower.nest import Nest, Run, edges, in_turn, nest_of, runs_of
 from accelsim.program.lower.numbers import Tables, amount, conjunction_of
 from accelsim.program.lower.phases import barriers, stages_of
 from accelsim.program.lower.shares import firings
@@ -72,9 +73,9 @@ def lowered(setup: Setup, resources: Mapping[str, str]) -> Lowered:
     """The loops, tasks and buffers of a group; `resources` names the resource of every unit."""
     nest = nest_of(setup.placement, setup.group, setup.tables)
     runs = runs_of(nest, setup.group)
-    tasks = {name: _task(setup, nest, run, resources) for name, run in runs.items()}
-    for name, run in runs.items():
-        tasks[name] = replace(tasks[name], after=_after(nest, runs, run))
+    found = {name: _task(setup, nest, run, resources) for name, run in runs.items()}
+    runs = {name: replace(run, masked=found[name][1]) for name, run in runs.items()}
+    tasks = {name: replace(found[name][0], after=_after(nest, runs, run)) for name, run in runs.items()}
     tasks, in_flight = _scheduled(nest, setup.group, runs, tasks, setup.works)
     per_s, prefix = setup.clock.per_s, setup.prefix
     moves = moves_of(Setting(nest, setup.counter, setup.group, runs, setup.tables, in_flight, per_s, prefix))
@@ -84,8 +85,11 @@ def lowered(setup: Setup, resources: Mapping[str, str]) -> Lowered:
     return Lowered(merged(nest.around(body)), tuple(moves.buffers), channels)
 
 
-def _task(setup: Setup, nest: Nest, run: Run, resources: Mapping[str, str]) -> Task:
-    """An Einsum: busy for its firings in an iteration, its result there after the latency that the mapping names."""
+def _task(setup: Setup, nest: Nest, run: Run, resources: Mapping[str, str]) -> tuple[Task, bool]:
+    """An Einsum: busy for its firings in an iteration, its result there after the latency that the mapping names.
+
+    Beside it whether there are iterations in which it has no points.
+    """
     work, group, per_cycle = setup.works[run.name], setup.group, setup.clock.per_cycle
     found = firings(nest.placement, setup.counter, run.einsum, run.along)
     idle = work.cycles_per_point == 0
@@ -93,17 +97,19 @@ def _task(setup: Setup, nest: Nest, run: Run, resources: Mapping[str, str]) -> T
     named = group.latency.get(run.name, group.exposed.get(run.name))
     latency = work.unit.latency[named] * per_cycle if named else Fraction(0)
     when = [*nest.at_first(run.first), *nest.at_last(run.last)]
-    return Task(
+    task = Task(
         run.name,
         () if idle else ((resources[work.unit.name], 1),),
         Int(1) if idle else steps.expr,
         Int(int(latency)),
         conjunction_of([*when, steps.present]),
     )
+    return task, steps.present is not None
 
 
 def _after(nest: Nest, runs: Mapping[str, Run], run: Run) -> tuple[Edge, ...]:
-    """What an Einsum waits for: the makers, in this group, of what it reads."""
+    """What an Einsum waits for: the makers, in this group, of what it reads; and its own last turn, where others wait
+    for the end of its loops."""
     makers = {maker.einsum.tensor: maker for maker in runs.values()}
     found = [
         edge
@@ -111,7 +117,14 @@ def _after(nest: Nest, runs: Mapping[str, Run], run: Run) -> tuple[Edge, ...]:
         if access.tensor in makers
         for edge in edges(nest, makers[access.tensor], run, access, makers[access.tensor].name)
     ]
-    return tuple(dict.fromkeys(found))
+    ends = {loop for reader in runs.values() for loop in reader.last if _reads(reader, run)}
+    dims = set(coordinates(run.einsum.target))
+    ends |= {loop for loop in run.along if nest.owner(loop) not in dims}
+    return tuple(dict.fromkeys([*found, *in_turn(nest, run, ends)]))
+
+
+def _reads(reader: Run, maker: Run) -> bool:
+    return any(access.tensor == maker.einsum.tensor for access in operands(reader.einsum))
 
 
 def _scheduled(
@@ -119,10 +132,20 @@ def _scheduled(
 ) -> tuple[dict[str, Task], int]:
     """The tasks with barriers where the mapping asks for phases, and how many iterations may be open."""
     if group.policy is not None or group.overlap == "pipeline":
-        return tasks, group.in_flight or _window(nest, runs, tasks, works)
+        in_flight = group.in_flight or _window(nest, runs, tasks, works)
+        for unit, listed in group.order.items():
+            for name, stage in (_entry(task, "") for task in listed):
+                if group.in_flight is not None and stage >= group.in_flight:
+                    raise group.node.error(
+                        f"order.{unit}: {name}+{stage} works {stage} iterations back, so in_flight must be at least "
+                        f"{stage + 1}, not {group.in_flight} (or say order: oldest)"
+                    )
+        return tasks, in_flight
     phases = phases_of(group)
     stages = stages_of(nest, phases, tasks)
     walls = barriers(phases, stages, tasks)
+    if not nest.loops:  # a single iteration: there is none before or after it
+        walls = {name: [edge for edge in found if not edge.back] for name, found in walls.items()}
     held = {
         name: replace(task, after=tuple(dict.fromkeys([*task.after, *walls[name]]))) for name, task in tasks.items()
     }

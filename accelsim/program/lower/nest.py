@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import product
+from math import prod
 
 from accelsim.cost.images import operands
 from accelsim.einsum.ast import Access, Coordinate, Index, IndexExpr, IndexOp, Int, Predicate, Test
@@ -18,15 +20,21 @@ from accelsim.program.lower.numbers import Existing, Tables, amount
 from accelsim.program.lower.shares import Axis, Share
 from accelsim.program.model import Edge, Loop, Tree
 
+MOST_EDGES = 4096
+
 
 @dataclass(frozen=True)
 class Run:
-    """Where an Einsum runs: once per iteration of the loops `along`, at 0 of those in `first`, at the end of `last`."""
+    """Where an Einsum runs: once per iteration of the loops `along`, at 0 of those in `first`, at the end of `last`.
+
+    `masked`: in some iterations it has no points and does not run.
+    """
 
     einsum: Einsum
     along: tuple[str, ...]
     first: frozenset[str]
     last: frozenset[str]
+    masked: bool = False
 
     @property
     def name(self) -> str:
@@ -97,7 +105,7 @@ def _length(placement: Placement, loops: Sequence[str], loop: str) -> Share:
     if before != outer:
         lengths = lengths.clip(max=placement.extent(loop))
     kept = tuple(at for at, part in enumerate(axis.pinned) if part in before)
-    return Share(tuple(before), lengths.reshape([lengths.shape[at] for at in kept]))
+    return Share(tuple(axis.pinned[at] for at in kept), lengths.reshape([lengths.shape[at] for at in kept]))
 
 
 # where Einsums run
@@ -208,10 +216,16 @@ def is_start_read(placement: Placement, maker: Einsum, access: Access, along: st
 
 
 def edges(nest: Nest, maker: Run, reader: Run, access: Access, source: str) -> list[Edge]:
-    """From the task `source`, which stands where the maker runs, to a task where the reader runs."""
+    """From the task `source`, which stands where the maker runs, to a task where the reader runs.
+
+    A recurrence that no loop cuts goes on inside a task: there is nothing to wait for.
+    """
     cascade = nest.placement.step.shapes.cascade
     along = cascade.generative.get(access.tensor)
     if along is not None and is_start_read(nest.placement, maker.einsum, access, along):
+        return []
+    cut = any(nest.owner(loop) == along for loop in maker.along)
+    if along is not None and not cut and offset(nest.placement, maker.einsum, access, along):
         return []
     first = tuple(loop for loop in nest.loops if loop in maker.first and loop not in reader.first)
     shifted = [
@@ -220,7 +234,37 @@ def edges(nest: Nest, maker: Run, reader: Run, access: Access, source: str) -> l
         if (n := offset(nest.placement, maker.einsum, access, coordinate))
         for distance in _distances(nest, maker, coordinate, n)
     ]
-    return [Edge(source, distance, first) for distance in shifted] or [Edge(source, (), first)]
+    return [Edge(source, distance, first) for distance in shifted] or [
+        Edge(source, distance, first) for distance in ended(nest, maker, reader.last)
+    ]
+
+
+def ended(nest: Nest, maker: Run, loops: Iterable[str]) -> list[tuple[tuple[str, int], ...]]:
+    """Distances from the end of some loops to the maker's iterations of them.
+
+    The last one is enough, since its iterations follow one another (`in_turn`); where a mask may remove it, all.
+    """
+    over = [loop for loop in nest.loops if loop in maker.along and loop in set(loops)]
+    if not over or not maker.masked:
+        return [()]
+    extents = [nest.existing.extents[loop] for loop in over]
+    if prod(extents) > MOST_EDGES:
+        raise AccelsimError(
+            f"{maker.name} is masked, and what waits for the end of {', '.join(over)} waits for {prod(extents)} of "
+            f"its iterations; {MOST_EDGES} are the most"
+        )
+    places = product(*map(range, extents))
+    return [tuple((loop, n) for loop, n in zip(over, place, strict=True) if n) for place in places]
+
+
+def in_turn(nest: Nest, maker: Run, loops: Iterable[str]) -> list[Edge]:
+    """A maker's iterations of loops whose end others wait for follow one another."""
+    over = [loop for loop in nest.loops if loop in maker.along and loop in set(loops)]
+    borrowed, found = list[tuple[str, int]](), []
+    for loop in reversed(over) if not maker.masked else ():
+        found.append(Edge(maker.name, ((loop, 1), *borrowed)))
+        borrowed.append((loop, 1 - nest.existing.extents[loop]))
+    return found
 
 
 def _distances(nest: Nest, maker: Run, coordinate: str, n: int) -> list[tuple[tuple[str, int], ...]]:

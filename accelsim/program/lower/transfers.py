@@ -21,7 +21,7 @@ from accelsim.einsum.walk import coordinates
 from accelsim.mapping.capacity import loops_to
 from accelsim.mapping.extent import row_elements
 from accelsim.mapping.model import Group, Kept
-from accelsim.program.lower.nest import Nest, Run, edges
+from accelsim.program.lower.nest import Nest, Run, edges, ended
 from accelsim.program.lower.numbers import Amount, Tables, amount, conjunction_of, tile_total
 from accelsim.program.lower.shares import Share, touched
 from accelsim.program.model import Buffer, Edge, Hold, Kind, Task, Transfer
@@ -288,7 +288,16 @@ def _store(
     name, row = moves.named(f"{setting.prefix}{life.tensor}.store"), _row(setting, life, use)
     others = set(nest.others(along))
     when = [*nest.at_first(others & run.first), *nest.at_last(others - run.first)]
-    task = _transfer(setting, name, "store", level, size, when, [Edge(setting.task_of(use))], row)
+    task = _transfer(
+        setting,
+        name,
+        "store",
+        level,
+        size,
+        when,
+        [Edge(setting.task_of(use), distance) for distance in ended(nest, run, others - run.first)],
+        row,
+    )
     moves.tasks.append(task)
     if kept is None:
         moves.hold(setting.task_of(use), _room(setting, name, size, along, use, None), size, along, [name])
