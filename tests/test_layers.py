@@ -19,6 +19,7 @@ ORDER = (
     "overrides",
     "shipped",
     "jit",
+    "formats",
     "result",
     "einsum",
     "workload",

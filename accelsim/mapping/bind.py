@@ -275,7 +275,7 @@ def _check_groups(placement: Placement, einsums: Table[str, Einsum]) -> None:
 def _check_loops(placement: Placement, group: Group) -> None:
     for name in (*group.at, *group.exposed, *group.latency):
         if name not in group.einsums:
-            raise _unknown(group.node, "at, exposed and latency", "Einsum", name, group.einsums)
+            raise _unknown(group.node, "at, exposed, latency", "Einsum", name, group.einsums)
     for name in group.einsums:
         inside = {part for c in placement.einsum(name).coordinates for part, _ in placement.digits[c]}
         for loop in group.loops_of(name):

@@ -36,7 +36,7 @@ REFUSED = [
     ("line: [Z]", "lime: [Z]", '1:1: bind: unknown unit "lime"; did you mean "line"?'),
     ("line: [Z]", "line: [Z, Q]", '1:1: bind.line: unknown Einsum "Q"; known: Y, Z'),
     ("loops: [m1]", "loops: [m2]", '7:5: groups[1]: loops: unknown loop "m2"; known: j, k, m0, m1, n'),
-    ("loops: [m1]", "loops: [m1], at: {Y: [m1]}", '7:5: groups[1]: at and exposed: unknown Einsum "Y"; known: Z'),
+    ("loops: [m1]", "loops: [m1], at: {Y: [m1]}", '7:5: groups[1]: at, exposed, latency: unknown Einsum "Y"; known: Z'),
     ("loops: [m1]", "loops: [m1], at: {Z: [k]}", "7:5: groups[1]: at.Z: Z has no rank k"),
     (
         "loops: [m1, n]",

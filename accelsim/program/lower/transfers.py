@@ -201,11 +201,11 @@ def _load(setting: Setting, moves: Moves, life: Life, fill: Fill, stores: Sequen
         for edge in edges(nest, setting.run_of(life.writers[0]), setting.run_of(use), access, store.name)
     ]
     row, readers = _row(setting, life, uses[0]), [reader for use in uses for reader in _readers_of(setting, use)]
-    moves.tasks.append(_transfer(setting, name, "load", fill.source, size, when, after, row))
+    moves.tasks.append(_transfer(setting, name, "load", fill.source, size, when=when, after=after, row=row))
     room = _room(setting, name, size, along, uses[0], fill.kept)
     if fill.to is not None and fill.to.bytes_per_s is not None:
         written = moves.named(f"{setting.prefix}{life.tensor}.fill")
-        moves.tasks.append(_transfer(setting, written, "load", fill.to, size, when, [Edge(name)], row))
+        moves.tasks.append(_transfer(setting, written, "load", fill.to, size, when=when, after=[Edge(name)], row=row))
         moves.hold(written, replace(room, name=written), size, along, readers)
     moves.hold(name, room, size, along, readers)
 
@@ -236,7 +236,7 @@ def _serve(setting: Setting, moves: Moves, life: Life) -> None:
         name = f"{setting.task_of(use)}.{life.tensor}.{way}"
         when = [*setting.nest.at_first(run.first), *setting.nest.at_last(run.last)]
         after = [Edge(setting.task_of(use))] if way == "write" else _made(setting, life, use)
-        task = _transfer(setting, name, "task", level, size, when, after, _row(setting, life, use))
+        task = _transfer(setting, name, "task", level, size, when=when, after=after, row=_row(setting, life, use))
         moves.tasks.append(task)
         if way == "read":
             moves.before.setdefault(setting.task_of(use), []).append(name)
@@ -288,16 +288,8 @@ def _store(
     name, row = moves.named(f"{setting.prefix}{life.tensor}.store"), _row(setting, life, use)
     others = set(nest.others(along))
     when = [*nest.at_first(others & run.first), *nest.at_last(others - run.first)]
-    task = _transfer(
-        setting,
-        name,
-        "store",
-        level,
-        size,
-        when,
-        [Edge(setting.task_of(use), distance) for distance in ended(nest, run, others - run.first)],
-        row,
-    )
+    after = [Edge(setting.task_of(use), distance) for distance in ended(nest, run, others - run.first)]
+    task = _transfer(setting, name, "store", level, size, when=when, after=after, row=row)
     moves.tasks.append(task)
     if kept is None:
         moves.hold(setting.task_of(use), _room(setting, name, size, along, use, None), size, along, [name])
@@ -305,8 +297,8 @@ def _store(
     again = [loop for loop in along if nest.owner(loop) not in names]
     if again:
         partial = moves.named(f"{setting.prefix}{life.tensor}.partial")
-        after, later = _again(setting, task, again)
-        back = _transfer(setting, partial, "load", level, size, nest.at_first(others), after, row)
+        stored, later = _again(setting, task, again)
+        back = _transfer(setting, partial, "load", level, size, when=nest.at_first(others), after=stored, row=row)
         moves.tasks.append(_also_when(back, later))
         moves.hold(partial, _room(setting, partial, size, along, use, None), size, along, [setting.task_of(use)])
     yield task
@@ -386,6 +378,7 @@ def _transfer(
     kind: Kind,
     level: Level,
     size: Amount,
+    *,
     when: Iterable[Predicate],
     after: Iterable[Edge],
     row: int,

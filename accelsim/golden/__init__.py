@@ -1,0 +1,1 @@
+"""Bit-exact models of hardware units, in numpy on integers: what generated hardware is compared with."""
