@@ -19,7 +19,7 @@ from accelsim.program.tiles import enter, leave, take
 from accelsim.program.why import Why
 
 Counts = Counter[tuple[str, ...]]
-LONGEST = 1 << 62
+LONGEST = 1 << 90
 MOST_STARTS = 100_000_000
 
 
@@ -88,7 +88,7 @@ class Machine:
     def advance(self, to: int) -> None:
         """Move the clock; who waits, waits that long."""
         if to >= LONGEST:
-            raise AccelsimError(f"program {self.program.name} needs 2^62 ticks or more")
+            raise AccelsimError(f"program {self.program.name} needs 2^90 ticks or more")
         if to > self.now:
             if self.why:
                 self.why.idle.wait(to - self.now)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
+from math import prod
 
 from accelsim.einsum.ast import IndexExpr
 from accelsim.program.control import Lap
@@ -12,9 +14,12 @@ from accelsim.program.nest import Coords
 from accelsim.program.plan import numbers_of
 from accelsim.program.snapshot import Snapshot, View, in_use, is_head, markers, snapshot
 from accelsim.program.state import BodyRun, Instance
+from accelsim.program.stock import Runs, moved_tiles, steps
 from accelsim.program.values import Ranges
 
 MOST_KEPT = 20_000
+CREDIT = 16  # a start takes about as long as to look at so many instances or tiles
+NEVER = Fraction(1, 1 << 62)  # iterations that may be empty: a step may move along the loop by any distance
 
 
 class Skipper:
@@ -24,6 +29,7 @@ class Skipper:
         self.machine = machine
         self.seen: dict[object, Snapshot] = {}
         self.fronts: dict[int, Coords] = {}
+        self.spent = 0
 
     def opened(self, run: BodyRun) -> None:
         """Iterations have opened: compare the state with earlier ones along every loop that has moved on."""
@@ -31,7 +37,7 @@ class Skipper:
         last, front = self.fronts.get(run.number, ()), run.front or ()
         self.fronts[run.number] = front
         for level in reversed(range(len(front))):
-            if last[: level + 1] == front[: level + 1]:
+            if last[: level + 1] == front[: level + 1] or (level == len(front) - 1 and not self.affords(run)):
                 continue
             views = self.views(run, level)
             if not views:
@@ -44,6 +50,14 @@ class Skipper:
                 self.fronts[run.number] = run.front or ()
                 return
             self.seen[now.key] = now
+
+    def affords(self, run: BodyRun) -> bool:
+        """Whether to look at the whole state: where it is large, only now and then, so that starts take most time."""
+        cost = len(run.live) + len(run.tiles)
+        if self.spent + cost > CREDIT * self.machine.executed:
+            return False
+        self.spent += cost
+        return True
 
     def forget(self) -> None:
         """Begin anew where too many states were kept."""
@@ -151,13 +165,15 @@ def _shift(before: Snapshot, now: Snapshot, number: int) -> Shift | None:
             ahead += [place[view.level] for place in places if place is not None and view.is_here(place)]
         else:
             return None
-    waits = _standing(before, now, number, step)
-    if waits is None:
+    waits, ends = _standing(before, now, number, step), steps(before.runs[number], now.runs[number], step)
+    if waits is None or ends is None:
         return None
     barriers = [c[view.level] for c in (*still, *waits) if view.is_here(c)]
     back, forth = _distances(view)
-    ahead += [coords[view.level] for coords in in_use(view)]
     low = before.low[number] - back
+    barriers += [place + (not begins) for place, begins, moved in ends if not moved and place + (not begins) > low]
+    ahead += [place for place, _, moved in ends if moved]
+    ahead += [coords[view.level] for coords in in_use(view)]
     high = max(ahead) + view.run.reach[view.level] + forth
     limit = min([view.run.nest.bound(view.prefix), *barriers]) - 1
     return Shift(view, step, low, high, limit) if low >= 0 or not step else None
@@ -178,11 +194,21 @@ def _standing(before: Snapshot, now: Snapshot, number: int, step: int) -> list[C
 
 
 def _distances(view: View) -> tuple[int, int]:
-    """How far edges reach back and ahead along the loop."""
+    """How far edges reach back and ahead along the loop; one from where it began is another there than further on."""
     rank = view.run.plan.ranks[view.level]
     edges = [edge for task in view.run.plan.body.tasks for edge in task.after]
-    steps = [n for edge in edges for r, n in edge.distance if r == rank] + [edge.back for edge in edges]
+    steps = [n for edge in edges for r, n in edge.distance if r == rank] + [int(rank in e.first) for e in edges]
+    inside = _least_inside(view)
+    steps += [-(-abs(edge.back) // inside) * (1 if edge.back > 0 else -1) for edge in edges]
     return max([0, *steps]), max([0, *(-n for n in steps)])
+
+
+def _least_inside(view: View) -> Fraction:
+    """Iterations inside each one of the loop at least: so many steps in the order of all move along it by one."""
+    nest = view.run.nest
+    ranges = {name: (value, value) for name, value in nest.env.items()}
+    least = prod(max(0, nest.values.span(bound, ranges)[0]) for bound in nest.bounds[view.level + 1 :])
+    return Fraction(least) if least else NEVER
 
 
 def is_same_pattern(view: View, low: int, high: int) -> bool:
@@ -219,9 +245,9 @@ def jump(machine: Machine, before: Snapshot, now: Snapshot, times: int) -> None:
         machine.counts[name] += times * (n - before.counts[name])
     machine.now += ticks
     machine.events = [(end + ticks, number, instance) for end, number, instance in machine.events]
-    for view, old, marks in zip(now.views, before.views, before.markers, strict=True):
+    for view, old, marks, runs in zip(now.views, before.views, before.markers, before.runs, strict=True):
         step = view.front[view.level] - old.front[view.level]
-        _move(view, times * step, _still(view, marks, step), ticks)
+        _move(view, times * step, _still(view, marks, step), runs, ticks)
     if machine.why and before.mark and now.mark:
         machine.why.jump(before.mark, now.mark, times)
 
@@ -231,7 +257,7 @@ def _still(view: View, earlier: dict[tuple[str, object], tuple[Coords | None, ..
     return {name for name, places in markers(view.run).items() if step and places == earlier[name]}
 
 
-def _move(view: View, by: int, still: set[object], ticks: int) -> None:
+def _move(view: View, by: int, still: set[object], runs: Runs, ticks: int) -> None:
     run = view.run
     instances = list(run.live.values())
     for instance in instances:
@@ -244,10 +270,7 @@ def _move(view: View, by: int, still: set[object], ticks: int) -> None:
     run.waiters = _waiters(instances)
     run.left = {view.moved(coords, by): n for coords, n in run.left.items()}
     _move_markers(view, by, still)
-    for key in list(run.tiles):
-        if view.tile_place(key) is not None:
-            run.tiles[key].writer = view.moved(run.tiles[key].writer, by)
-    run.tiles = {view.moved_tile(key, by): tile for key, tile in run.tiles.items()}
+    run.tiles = moved_tiles(view, runs, by)
     run.front = view.moved(view.front, by)
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from accelsim.program.machine import Counts, Machine
 from accelsim.program.nest import Coords
 from accelsim.program.path import Mark
-from accelsim.program.plan import Plan, Reading
 from accelsim.program.state import BodyRun, Instance
+from accelsim.program.stock import Runs, Stock, stock
 
 Relative = tuple[object, ...]
 Markers = dict[tuple[str, object], tuple[Coords | None, ...]]
@@ -46,22 +46,6 @@ class View:
             return coords
         return (*coords[: self.level], coords[self.level] + by, *coords[self.level + 1 :])
 
-    def tile_place(self, key: tuple[int, int, Coords]) -> int | None:
-        """Where in a tile's coordinates the loop stands; None where the tile does not move with it."""
-        ranks = self.run.plan.ranks
-        by = self.run.plan.hold(key[:2]).by
-        named = [level for level, rank in enumerate(ranks) if rank in by]
-        if self.level not in named:
-            return None
-        outer = [self.front[level] == c for level, c in zip(named, key[2], strict=True) if level < self.level]
-        return named.index(self.level) if all(outer) else None
-
-    def moved_tile(self, key: tuple[int, int, Coords], by: int) -> tuple[int, int, Coords]:
-        at = self.tile_place(key)
-        if at is None:
-            return key
-        return (*key[:2], (*key[2][:at], key[2][at] + by, *key[2][at + 1 :]))
-
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -69,6 +53,7 @@ class Snapshot:
 
     Attributes:
         markers: per body, where streams, writers and static lists stand.
+        runs: per body, the ends of runs of tiles, which move along or stand still too.
         missing: per body, what unbegun streams wait for, in absolute coordinates.
         low: per body, the smallest coordinate in use along its loop.
         mark: the paths at this instant, where they are kept.
@@ -79,6 +64,7 @@ class Snapshot:
     counts: Counts
     views: tuple[View, ...]
     markers: tuple[Markers, ...]
+    runs: tuple[Runs, ...]
     missing: tuple[dict[int, frozenset[tuple[int, Coords]]], ...]
     low: tuple[int, ...]
     executed: int
@@ -88,12 +74,13 @@ class Snapshot:
 def snapshot(machine: Machine, views: tuple[View, ...]) -> Snapshot:
     """The state before the starts of an instant; the machine goes on changing, the snapshot does not."""
     mark = machine.why.mark() if machine.why else None
+    stocks = [stock(view) for view in views]
     recent = sorted((turn, run.number, place) for run in machine.runs for place, turn in run.turns.items())
     key = (
         tuple(machine.slack.values()),
         tuple(machine.used.values()),
         tuple(pair[1:] for pair in recent),
-        tuple(_body(machine, view) for view in views),
+        tuple(_body(machine, view, tiles) for view, tiles in zip(views, stocks, strict=True)),
         mark.key if mark else (),
     )
     return Snapshot(
@@ -102,6 +89,7 @@ def snapshot(machine: Machine, views: tuple[View, ...]) -> Snapshot:
         machine.counts.copy(),
         views,
         tuple(markers(view.run) for view in views),
+        tuple(tiles.runs for tiles in stocks),
         tuple({i.place: frozenset(i.missing) for i in view.run.live.values() if is_head(i)} for view in views),
         tuple(min(c[view.level] for c in in_use(view)) for view in views),
         machine.executed,
@@ -129,7 +117,7 @@ def in_use(view: View) -> Iterator[Coords]:
     yield from (coords for coords in run.opened if view.is_here(coords))
 
 
-def _body(machine: Machine, view: View) -> Relative:
+def _body(machine: Machine, view: View, tiles: Stock) -> Relative:
     run = view.run
     return (
         run.number,
@@ -138,7 +126,7 @@ def _body(machine: Machine, view: View) -> Relative:
         view.front[view.level + 1 :],
         tuple((view.relative(coords), run.left[coords]) for coords in run.opened),
         frozenset(_instance(machine, view, i) for i in run.live.values()),
-        _tiles(view),
+        tiles.key,
         tuple((name, line.index, line.spent, line.recent.count(None)) for name, line in run.lines.items()),
     )
 
@@ -152,29 +140,3 @@ def _instance(machine: Machine, view: View, i: Instance) -> Relative:
 def _queued(machine: Machine, instance: Instance) -> bool:
     """Whether it matters since when an instance waits."""
     return any(machine.resources[name].order == "fifo" for name, _ in instance.task.claims)
-
-
-def _tiles(view: View) -> Relative:
-    """Every tile, those in one state together, with places relative to the front where they move with the loop."""
-    plan, level, front, here = view.run.plan, view.level, view.front[view.level], set[Relative]()
-    moving: dict[Relative, list[int]] = {}
-    places = {reading: _place_of(plan, reading, view) for reading in {key[:2] for key in view.run.tiles}}
-    for key, tile in view.run.tiles.items():
-        task, number, coords = key
-        found = places[task, number]
-        state = (task, number, tile.bytes, tile.unseen, tile.reading, tile.taken)
-        if found is None or coords[: len(found)] != found:
-            here.add((state, coords, tile.written or tile.writer))
-            continue
-        at = len(found)
-        group = (state, coords[at + 1 :], tile.written or view.relative(tile.writer))
-        moving.setdefault(group, []).append(coords[at] - front)
-    return level, frozenset(here), frozenset((group, tuple(sorted(offsets))) for group, offsets in moving.items())
-
-
-def _place_of(plan: Plan, reading: Reading, view: View) -> Coords | None:
-    """The coordinates further out of tiles that move with the loop; None where no tile of a hold does."""
-    by = plan.hold(reading).by
-    if plan.ranks[view.level] not in by:
-        return None
-    return tuple(c for rank, c in zip(plan.ranks, view.prefix, strict=False) if rank in by)

@@ -31,22 +31,39 @@ from accelsim.program.model import (
 NOWHERE = Mark("", 0, 0)
 WIDE = 40
 COMPARISONS = ("<", "<=", "==", "!=", ">=", ">")
-TABLES = (Table("LEN", (WIDE,), tuple(3 + (7 * i) % 5 for i in range(WIDE))), Draw("DICE", 7, (1, 2, 2, 5)))
+TABLES = (
+    Table("LEN", (WIDE,), tuple(3 + (7 * i) % 5 for i in range(WIDE))),
+    Table("STEP", (WIDE,), (4,) * 9 + (2,) * 20 + (7,) * 11),
+    Table("GRID", (WIDE, WIDE), tuple(2 + (i >= j) + 3 * (i > 11) for i in range(WIDE) for j in range(WIDE))),
+    Draw("DICE", 7, (1, 2, 2, 5)),
+)
 
 
 def column(name: str, rank: str) -> Lookup:
     return Lookup(name, (Index(Coordinate(rank), None, NOWHERE),), NOWHERE)
 
 
+def grid(first: str, second: str) -> Lookup:
+    return Lookup("GRID", tuple(Index(Coordinate(rank), None, NOWHERE) for rank in (first, second)), NOWHERE)
+
+
+def ragged(rank: str, end: int, most: int) -> IndexExpr:
+    """`most` up to an end, less from there on: what a last tile that is not whole looks like."""
+    return IndexOp("-", Int(most), IndexOp("//", Coordinate(rank), Int(end)))
+
+
 def durations(ranks: tuple[str, ...], least: int, largest: int = 9) -> st.SearchStrategy[IndexExpr]:
-    """Mostly constants; sometimes affine in a loop, or looked up."""
+    """Mostly constants; sometimes affine in a loop, less at its end, or looked up."""
     constant = st.integers(least, largest).map(Int)
     if not ranks:
         return constant
     rank = st.sampled_from(ranks)
     affine = st.builds(lambda r, n: IndexOp("+", Coordinate(r), Int(n)), rank, st.integers(max(least, 1), 3))
-    looked = st.builds(column, st.sampled_from(("LEN", "DICE")), rank)
-    return st.integers(0, 15).flatmap(lambda n: affine if n == 0 else looked if n == 1 else constant)
+    ending = st.builds(ragged, rank, st.integers(4, 36), st.integers(least + 9, least + 12))
+    looked = st.builds(column, st.sampled_from(("LEN", "DICE", "STEP", "STEP")), rank)
+    both = st.builds(grid, rank, rank)
+    kinds: dict[int, st.SearchStrategy[IndexExpr]] = {0: affine, 1: looked, 2: ending, 3: both}
+    return st.integers(0, 19).flatmap(lambda n: kinds.get(n, constant))
 
 
 def conditions(ranks: tuple[str, ...], bounds: dict[str, int]) -> st.SearchStrategy[Predicate | None]:
@@ -90,6 +107,26 @@ def first_of(ranks: list[str]) -> Predicate | None:
     return None if not tests else tests[0] if len(tests) == 1 else And(tests)
 
 
+def here(source: str, ranks: tuple[str, ...]) -> st.SearchStrategy[Edge]:
+    """An edge from the same iteration, sometimes from where some of its loops began."""
+    some = st.lists(st.sampled_from(ranks), min_size=1, max_size=2, unique=True).map(tuple)
+    return st.one_of(st.just(Edge(source)), st.just(Edge(source)), st.builds(Edge, st.just(source), first=some))
+
+
+@st.composite
+def earlier(draw: st.DrawFn, source: str, ranks: tuple[str, ...]) -> Edge:
+    """An edge from an earlier iteration: along a loop, along two in opposite directions, or in the order of all."""
+    kind, most = draw(st.integers(0, 6)), draw(st.integers(1, 2))
+    if kind == 0:
+        return Edge(source, back=most)
+    if kind == 1 and len(ranks) > 1:
+        at = draw(st.integers(0, len(ranks) - 2))
+        return Edge(source, ((ranks[at], most), (ranks[at + 1], -draw(st.integers(1, 3)))))
+    rank = draw(st.sampled_from(ranks))
+    first = tuple(other for other in ranks if other != rank and not draw(st.integers(0, 5)))
+    return Edge(source, ((rank, most),), first)
+
+
 @st.composite
 def some_tasks(
     draw: st.DrawFn, name: str, ranks: tuple[str, ...], outer: tuple[str, ...], bounds: dict[str, int], calm: bool
@@ -100,10 +137,9 @@ def some_tasks(
     for place in range(count):
         kind: Kind = draw(st.sampled_from(("task", "task", "task", "load", "store")))
         near = draw(st.lists(st.sampled_from(range(place)), max_size=2, unique=True)) if place else []
-        edges = [Edge(f"{name}T{source}") for source in near]
+        edges = [draw(here(f"{name}T{source}", ranks)) for source in near]
         if draw(st.booleans()):
-            back = draw(st.sampled_from(ranks)), draw(st.integers(1, 2))
-            edges.append(Edge(f"{name}T{draw(st.integers(0, count - 1))}", (back,)))
+            edges.append(draw(earlier(f"{name}T{draw(st.integers(0, count - 1))}", ranks)))
         shared = draw(st.sampled_from((("u", 1), ("v", 1), ("w", 1), ("w", 2))))
         more = (("power", draw(st.integers(1, 3))),) if draw(st.integers(0, 3)) == 0 else ()
         numbers = durations(() if calm else visible, 1)
@@ -138,8 +174,12 @@ def held(draw: st.DrawFn, tasks: tuple[Task, ...], ranks: tuple[str, ...], buffe
     at = draw(st.integers(0, len(tasks) - 2))
     by = tuple(rank for rank in ranks if draw(st.integers(0, 2)))
     readers = draw(st.lists(st.sampled_from(tasks[at + 1 :]), max_size=2, unique=True))
-    hold = Hold(buffer, Int(draw(st.integers(1, 4))), by, tuple(task.name for task in readers))
-    when = first_of([rank for rank in ranks if rank not in by])
+    names = tuple(task.name for task in readers)
+    hold = Hold(buffer, draw(durations(by, 1, 4)) if not draw(st.integers(0, 5)) else Int(draw(st.integers(1, 4))), by)
+    if names and draw(st.integers(0, 3)) == 0:
+        hold = replace(hold, readers=names[1:], users=names[:1])
+        return (*tasks[:at], replace(tasks[at], holds=(hold,)), *tasks[at + 1 :])
+    hold, when = replace(hold, readers=names), first_of([rank for rank in ranks if rank not in by])
     writer = replace(tasks[at], holds=(hold,), when=tasks[at].when if when is None else when)
     return (*tasks[:at], writer, *tasks[at + 1 :])
 
@@ -205,4 +245,4 @@ def marked_graphs(draw: st.DrawFn) -> Program:
         for name in ("u", "v", "bus")
     }
     resources = tuple(Resource(name, 1, "static", listed) for name, listed in items.items())
-    return Program("graph", Fraction(1000), resources, tree, (Buffer("gba", draw(st.integers(4, 20))),))
+    return Program("graph", Fraction(1000), resources, tree, (Buffer("gba", draw(st.integers(4, 20))),), TABLES)

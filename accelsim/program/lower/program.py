@@ -15,7 +15,7 @@ from accelsim.program.lower.numbers import Tables
 from accelsim.program.model import Body, Loop, Order, Program, Resource, Seq, Task, Tree
 
 SEPARATOR = "-in-order-"
-MOST_TICKS = 1 << 58
+MOST_TICKS = 1 << 80
 
 
 def program_of(placements: Sequence[Placement], name: str) -> Program:
