@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from accelsim.report import bars, basis, compare, designs, lines, usage
+from accelsim.report import bars, basis, compare, designs, lines, timelines, usage
 from accelsim.report.listing import Listing, all_rows, listing_of
 from accelsim.report.numbers import size_text
 from accelsim.report.settings import Scope
@@ -56,7 +56,12 @@ def sections(study: Study) -> list[Section]:
     """The sections that the rows can fill."""
     compared = list(_compared(study)) if study.comparable and study.runs else []
     space = [_designs(study)] if not study.comparable and study.runs else []
-    end = [_basis(study), *_failed(study), Section("results", "All results", listings=(all_rows(study),))]
+    end = [
+        _timelines(study),
+        _basis(study),
+        *_failed(study),
+        Section("results", "All results", listings=(all_rows(study),)),
+    ]
     return [section for section in [*compared, *space, *end] if section.shown or section.listings]
 
 
@@ -199,6 +204,24 @@ def _pareto(table: Table, pair: tuple[str, str]) -> Iterator[Shown]:
     )
     yield from show("pareto-" + "-".join(pair), caption, designs.front_table(table, pair),
                     lambda t: lines.draw_pareto(t, pair))  # fmt: skip
+
+
+def _timelines(study: Study) -> Section:
+    table = timelines.paths(study)
+    text = [
+        "The critical path goes from the last result back to tick 0; each of its cycles counts under what the next "
+        "start on it waited for. Figures show some periods of the steady state of one run of each design."
+    ]
+    shown = []
+    for found in timelines.timelines(study) if table.rows else ():
+        if isinstance(found, str):
+            text.append(found)
+            continue
+        picture, words = found
+        caption = f"What ran where, and when: {words}. A row per unit and channel, a bar per task; chunks are joined."
+        shown.append(Shown(picture, caption))
+    listings = (listing_of(table, "shares of the critical path by cause", opened=True),) if table.rows else ()
+    return Section("timeline", "Where the time goes", tuple(text), tuple(shown), listings)
 
 
 def _basis(study: Study) -> Section:

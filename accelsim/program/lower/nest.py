@@ -85,12 +85,29 @@ def _less_one(bound: IndexExpr) -> IndexExpr:
 
 
 def nest_of(placement: Placement, group: Group, tables: Tables) -> Nest:
-    """The loops of a group; one with a single iteration is left out."""
+    """The loops of a group; one with a single iteration is left out.
+
+    Raises:
+        AccelsimError: a loop of an Einsum is spread over its unit as well.
+    """
+    for name in group.einsums:
+        _check_loops(placement, group, placement.einsum(name))
     loops = tuple(loop for loop in group.loops if placement.extent(loop) > 1)
     lengths = {loop: _length(placement, loops, loop) for loop in loops}
     existing = Existing(loops, {loop: placement.extent(loop) for loop in loops}, lengths)
     bounds = {loop: amount(tables, existing, [lengths[loop]]).expr for loop in loops}
     return Nest(placement, existing, bounds)
+
+
+def _check_loops(placement: Placement, group: Group, einsum: Einsum) -> None:
+    """What depth `analytic` counts both one after the other and side by side has no order."""
+    for loop in group.loops_of(einsum.name):
+        spread = placement.spread(einsum).get(loop)
+        if spread and placement.extent(loop) > 1:
+            where = f"the {spread[0]} of {placement.unit(einsum.name).name}"
+            raise group.node.error(
+                f"loops of {einsum.name}: {loop} is spread over {where}; at depth cycle it cannot loop too"
+            )
 
 
 def _length(placement: Placement, loops: Sequence[str], loop: str) -> Share:
