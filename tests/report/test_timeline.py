@@ -111,8 +111,10 @@ def test_every_edge_between_two_starts_is_an_arrow(program: Program) -> None:
         for task in tasks_by_name(program).values()
         for edge in task.after
         for name, at in there
-        if name == task.name
-        for source in [tuple((rank, c - dict(edge.distance).get(rank, 0)) for rank, c in at)]
+        if name == task.name and not edge.back
+        for source in [
+            tuple((rank, 0 if rank in edge.first else c - dict(edge.distance).get(rank, 0)) for rank, c in at)
+        ]
         if (edge.source, source) in there
     }
     drawn = {(a.source.name, a.source.coordinates, a.target.name, a.target.coordinates) for a in found.arrows}
