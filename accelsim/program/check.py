@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from accelsim.einsum.ast import RESERVED, IndexExpr, Int, Lookup, MapCall, Predicate, Size
@@ -36,10 +36,12 @@ def check_program(program: Program) -> None:
         _positive("in_flight", body.in_flight)
         if not body.tasks:
             raise AccelsimError("a body must have a task")
+        names = dict.fromkeys(task.name for task in body.tasks)
+        ranks = tuple(loop.rank for loop in nest)
         for task in body.tasks:
             _check_task(program, task, (*outer, *nest))
-            _check_edges(task, body, tuple(loop.rank for loop in nest))
-            _check_holds(program, task, body, nest)
+            _check_edges(task, names, ranks)
+            _check_holds(program, task, names, ranks)
         _check_cycle(body)
     _check_static(program)
     _check_owners(program)
@@ -67,8 +69,7 @@ def _positive(what: str, value: object) -> None:
         raise AccelsimError(f"{what} must be positive, not {value}")
 
 
-def _known(what: str, name: str, names: Iterable[str], of: str) -> None:
-    names = tuple(names)
+def _known(what: str, name: str, names: Collection[str], of: str) -> None:
     if name not in names:
         raise AccelsimError(f'{of}: unknown {what} "{name}"{nearest(name, names)}')
 
@@ -134,10 +135,10 @@ def _check_task(program: Program, task: Task, loops: tuple[Loop, ...]) -> None:
             raise AccelsimError(f"{of}: {what} must be at least {least}, not {expr.value}")
 
 
-def _check_edges(task: Task, body: Body, ranks: tuple[str, ...]) -> None:
+def _check_edges(task: Task, names: Collection[str], ranks: tuple[str, ...]) -> None:
     of = f"task {task.name}"
     for edge in task.after:
-        _known("task", edge.source, (other.name for other in body.tasks), f"{of}: after")
+        _known("task", edge.source, names, f"{of}: after")
         for rank, _ in edge.distance:
             _known("loop", rank, ranks, f"{of}: after {edge.source}")
         for rank in edge.first:
@@ -176,14 +177,13 @@ def _check_order(body: Body, before: Mapping[str, set[str]]) -> None:
         seen.add(task.name)
 
 
-def _check_holds(program: Program, task: Task, body: Body, nest: tuple[Loop, ...]) -> None:
+def _check_holds(program: Program, task: Task, names: Collection[str], ranks: tuple[str, ...]) -> None:
     buffers = {buffer.name: buffer for buffer in program.buffers}
-    names = tuple(other.name for other in body.tasks)
     for hold in task.holds:
         of = f"task {task.name}: holds {hold.buffer}"
         _known("buffer", hold.buffer, buffers, f"task {task.name}")
         for rank in hold.by:
-            _known("loop", rank, (loop.rank for loop in nest), of)
+            _known("loop", rank, ranks, of)
         for reader in (*hold.readers, *hold.users):
             _known("task", reader, names, of)
         if isinstance(hold.bytes, Int):
@@ -207,9 +207,10 @@ def _check_static(program: Program) -> None:
             _known("task", name, tasks, f"resource {resource.name}")
             if not 0 <= stage <= 1024:
                 raise AccelsimError(f"resource {resource.name}: the stage of {name} must be 0 to 1024, not {stage}")
-        claiming = [task.name for task in tasks.values() if resource.name in dict(task.claims)]
+        claiming = dict.fromkeys(task.name for task in tasks.values() if resource.name in dict(task.claims))
+        known = set(listed)
         for name in (*claiming, *listed):
-            if name not in listed:
+            if name not in known:
                 raise AccelsimError(f"resource {resource.name}: its static order misses task {name}")
             if name not in claiming:
                 raise AccelsimError(f"resource {resource.name}: task {name} of its static order does not claim it")

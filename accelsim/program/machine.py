@@ -39,7 +39,7 @@ class Machine:
     Attributes:
         counts: what adds up: ("busy", resource) in ticks x amount, ("starts", task), (task, cause) in ticks waited;
             with `why` also ("idle", resource, cause, what) in ticks.
-        tally: how many instances wait now, by (task, cause).
+        tally: how many instances wait now, by (task, cause); `counted` adds their waits up to now to `counts`.
         stages: when each child of a root `seq` had ended.
         slack: for every channel, the part of its last tick not used yet, in 1/numerator of its rate.
         why: keeps the paths of starts and the reasons of idle resources, where they are asked for.
@@ -92,8 +92,6 @@ class Machine:
         if to > self.now:
             if self.why:
                 self.why.idle.wait(to - self.now)
-            for key, waiting in self.tally.items():
-                self.counts[key] += waiting * (to - self.now)
             for run in self.runs:
                 if run.front is not None:
                     self.counts[run.plan.gate, "window"] += to - self.now
@@ -181,10 +179,24 @@ class Machine:
     def note(self, instance: Instance, cause: str | None) -> None:
         if instance.cause != cause:
             if instance.cause:
-                self.tally[instance.task.name, instance.cause] -= 1
+                self.wait(instance.task.name, instance.cause, -1)
             if cause:
-                self.tally[instance.task.name, cause] += 1
+                self.wait(instance.task.name, cause, 1)
             instance.cause = cause
+
+    def wait(self, task: str, cause: str, change: int) -> None:
+        """One more or fewer waits from now on: what it adds up to by then is taken off now."""
+        self.counts[task, cause] -= change * self.now
+        self.tally[task, cause] += change
+        if not self.tally[task, cause]:
+            del self.tally[task, cause]
+
+    def counted(self) -> Counts:
+        """The counts up to now, those who wait still included."""
+        found = self.counts.copy()
+        for key, waiting in self.tally.items():
+            found[key] += waiting * self.now
+        return found
 
     def make_ready(self, instance: Instance) -> None:
         instance.phase, instance.arrival = "ready", self.now

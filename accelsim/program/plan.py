@@ -38,15 +38,13 @@ class Plan:
 
     @cached_property
     def reads(self) -> tuple[tuple[Reading, ...], ...]:
-        return tuple(
-            tuple(
-                (place, number)
-                for place, writer in enumerate(self.body.tasks)
-                for number, hold in enumerate(writer.holds)
-                if task.name in hold.readers or task.name in hold.users or (task is writer and hold.users)
-            )
-            for task in self.body.tasks
-        )
+        found: dict[str, list[Reading]] = {task.name: [] for task in self.body.tasks}
+        for place, writer in enumerate(self.body.tasks):
+            for number, hold in enumerate(writer.holds):
+                again = (writer.name,) if hold.users else ()
+                for name in dict.fromkeys((*hold.readers, *hold.users, *again)):
+                    found[name].append((place, number))
+        return tuple(tuple(found[task.name]) for task in self.body.tasks)
 
     @cached_property
     def writers(self) -> dict[str, tuple[int, ...]]:

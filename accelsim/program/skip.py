@@ -243,6 +243,8 @@ def jump(machine: Machine, before: Snapshot, now: Snapshot, times: int) -> None:
     ticks = times * (now.now - before.now)
     for name, n in now.counts.items():
         machine.counts[name] += times * (n - before.counts[name])
+    for key, waiting in machine.tally.items():
+        machine.counts[key] -= waiting * ticks
     machine.now += ticks
     machine.events = [(end + ticks, number, instance) for end, number, instance in machine.events]
     for view, old, marks, runs in zip(now.views, before.views, before.markers, before.runs, strict=True):

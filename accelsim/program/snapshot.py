@@ -86,7 +86,7 @@ def snapshot(machine: Machine, views: tuple[View, ...]) -> Snapshot:
     return Snapshot(
         key,
         machine.now,
-        machine.counts.copy(),
+        machine.counted(),
         views,
         tuple(markers(view.run) for view in views),
         tuple(tiles.runs for tiles in stocks),
