@@ -40,6 +40,7 @@ ORDER = (
     "explore",
     "validation",
     "report",
+    "hardware",
     "commands",
     "cli",
     "__main__",
