@@ -121,7 +121,7 @@ class Array:
         self.elements = [[Element(row, Delay(p.mac_registers)) for _ in range(p.cols)] for row in range(p.rows)]
         self.west_skew = [Delay(p.input_registers + lane) for lane in range(p.rows)]
         self.north_skew = [Delay(p.input_registers + lane) for lane in range(p.cols)]
-        self.leaving = [Delay(p.output_registers) for _ in range(p.cols)]
+        self.leaving = [Delay(leaving_registers(p, col)) for col in range(p.cols)]
         self.west: list[list[Wire]] = [[None] * p.cols for _ in range(p.rows)]
         self.north: list[list[Wire]] = [[None] * p.cols for _ in range(p.rows)]
         self.sums: list[list[Wire]] = [[None] * p.cols for _ in range(p.rows)]
@@ -190,10 +190,15 @@ def feed_of(params: SystolicParams, jobs: Sequence[Job]) -> Feed:
                 offered += len(values)
                 port.update({(begin + b, lane): Token(v, number, b) for b, v in enumerate(values)})
     latest = max(edge for edge, _ in (*west, *north))
-    registers = params.input_registers + params.mac_registers + params.output_registers
+    registers = params.input_registers + params.mac_registers + leaving_registers(params, 0)
     edges = latest + params.rows + params.cols + registers + 1
     beats, cols = tuple(len(left[0]) for left, _ in streams), tuple(len(top) for _, top in streams)
     return Feed(west, north, beats, cols, edges, offered - len(west) - len(north))
+
+
+def leaving_registers(params: SystolicParams, col: int) -> int:
+    """Registers between a column and its output: those of the port, and those that wait for the last column."""
+    return params.output_registers + (params.cols - 1 - col if params.outputs == "aligned" else 0)
 
 
 def lanes_of(params: SystolicParams, job: Job) -> tuple[list[list[int]], list[list[int]]]:

@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from accelsim.jit import kernel
-from accelsim.units.pe_array import Feed, Output, Port, Trace
+from accelsim.units.pe_array import Feed, Output, Port, Trace, leaving_registers
 from accelsim.units.systolic import SystolicParams
 
 Integers = npt.NDArray[np.int64]
+Registers = tuple[int, int, Integers]  # at an input, inside a MAC, and at the output of each column
 VALUE, JOB, BEAT, TOKEN = 0, 1, 2, 3  # where a wire holds what, and how much it holds
 OUTPUT = 5  # an output is an edge, a job, a beat, a column and a value
 NONE = -1  # the job of a wire that carries nothing
@@ -20,7 +21,8 @@ NONE = -1  # the job of a wire that carries nothing
 def run_feed(params: SystolicParams, feed: Feed) -> Trace:
     """Simulate what `feed` offers."""
     west, north = _wires(feed.west, feed.edges, params.rows), _wires(feed.north, feed.edges, params.cols)
-    registers = (params.input_registers, params.mac_registers, params.output_registers)
+    at_output = np.array([leaving_registers(params, col) for col in range(params.cols)], np.int64)
+    registers = (params.input_registers, params.mac_registers, at_output)
     beats, cols = np.array(feed.beats, np.int64), np.array(feed.cols, np.int64)
     run: Any = keep_outputs if params.dataflow == "os" else keep_weights
     found = np.zeros((feed.edges * params.cols, OUTPUT), np.int64)
@@ -56,11 +58,11 @@ def enter(ports: Integers, skew: Integers, registers: int, entered: Integers) ->
 
 
 @kernel
-def leave(column: Integers, chains: Integers, registers: int, edge: int, cols: Integers, found: Integers) -> int:
+def leave(column: Integers, chains: Integers, registers: Integers, edge: int, cols: Integers, found: Integers) -> int:
     """Move the output registers and note the transfers of an edge from `found[0]` on; how many there were."""
     count = 0
     for col in range(column.shape[0]):
-        shift(chains[col], registers, column[col])
+        shift(chains[col], registers[col], column[col])
         job = column[col, JOB]
         if job != NONE and col < cols[job]:
             found[count] = (edge, job, column[col, BEAT], col, column[col, VALUE])
@@ -70,7 +72,7 @@ def leave(column: Integers, chains: Integers, registers: int, edge: int, cols: I
 
 @kernel
 def keep_outputs(
-    west: Integers, north: Integers, beats: Integers, registers: tuple[int, int, int], cols: Integers, found: Integers
+    west: Integers, north: Integers, beats: Integers, registers: Registers, cols: Integers, found: Integers
 ) -> tuple[int, int]:
     """Output stationary: the number of outputs noted in `found`, and of clashes."""
     edges, rows, width = west.shape[0], west.shape[1], north.shape[1]
@@ -78,7 +80,7 @@ def keep_outputs(
     across, down = np.full((rows, width, TOKEN), NONE), np.full((rows, width, TOKEN), NONE)
     west_skew = np.full((rows, rows + at_input, TOKEN), NONE)
     north_skew = np.full((width, width + at_input, TOKEN), NONE)
-    pipes, chains = np.full((rows, width, in_mac, TOKEN), NONE), np.full((width, at_output, TOKEN), NONE)
+    pipes, chains = np.full((rows, width, in_mac, TOKEN), NONE), np.full((width, at_output.max(), TOKEN), NONE)
     left, top, column = np.full((rows, TOKEN), NONE), np.full((width, TOKEN), NONE), np.full((width, TOKEN), NONE)
     sums, product = np.zeros((rows, width), np.int64), np.full(TOKEN, NONE)
     count, clashes = 0, 0
@@ -106,7 +108,7 @@ def keep_outputs(
 
 @kernel
 def keep_weights(
-    west: Integers, north: Integers, buffers: int, registers: tuple[int, int, int], cols: Integers, found: Integers
+    west: Integers, north: Integers, buffers: int, registers: Registers, cols: Integers, found: Integers
 ) -> tuple[int, int]:
     """Weight stationary: the number of outputs noted in `found`, and of clashes."""
     edges, rows, width = west.shape[0], west.shape[1], north.shape[1]
@@ -114,7 +116,7 @@ def keep_weights(
     across, down = np.full((rows, width, TOKEN), NONE), np.full((rows, width, TOKEN), NONE)
     west_skew = np.full((rows, rows + at_input, TOKEN), NONE)
     north_skew = np.full((width, width + at_input, TOKEN), NONE)
-    pipes, chains = np.full((rows, width, in_mac, TOKEN), NONE), np.full((width, at_output, TOKEN), NONE)
+    pipes, chains = np.full((rows, width, in_mac, TOKEN), NONE), np.full((width, at_output.max(), TOKEN), NONE)
     left, top, column = np.full((rows, TOKEN), NONE), np.full((width, TOKEN), NONE), np.full((width, TOKEN), NONE)
     sums, product = np.full((rows, width, TOKEN), NONE), np.full(TOKEN, NONE)
     held = np.zeros((rows, width, 2), np.int64)

@@ -12,10 +12,12 @@ from accelsim.units.timing import Timing
 Dataflow = Literal["os", "ws", "is"]
 Edges = Literal["padded", "trimmed"]
 Folds = Literal["serialised", "overlapped"]
+Outputs = Literal["skewed", "aligned"]
 LONGEST_SIDE = 2**16
 MOST_REGISTERS = 1024
 EDGES = "whether lanes past the end of a matrix take their turn (with zeros) or are left out"
 FOLDS = "whether a fold begins when the last output of the one before has left, or as soon as nothing collides"
+OUTPUTS = "whether a column's outputs leave as soon as they are there, or wait so that whole rows leave at one edge"
 BUFFERS = "stationary values that a processing element holds: 2 load the next fold during this one"
 
 
@@ -32,6 +34,7 @@ class SystolicParams(Checked):
     input_registers: Annotated[int, Size("registers between an input port and the array", 0, MOST_REGISTERS)] = 0
     mac_registers: Annotated[int, Size("registers between multiplier and adder", 0, MOST_REGISTERS)] = 0
     output_registers: Annotated[int, Size("registers between the array and its output port", 0, MOST_REGISTERS)] = 0
+    outputs: Annotated[Outputs, Choice(OUTPUTS, get_args(Outputs))] = "skewed"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -86,7 +89,10 @@ def fold_timing(params: SystolicParams, rows: int, cols: int, beats: int) -> Tim
     stream; a partial sum passes all R rows, also the unused ones, and leaves column j at R + b + (R - 1) + j.
     With one buffer the next weight for element (0, 0) may be caught with the last beat there, at R + beats - 1,
     and all others follow at the same slope. With two it may be caught once this fold's has been put to use, at R, so
-    only the ports count: `beats` edges for the stream, R for the weights.
+    only the ports count: `beats` edges for the stream, R for the weights. Weights that are offered sooner are taken as
+    soon as those before are in use; what streams and what leaves comes at the same edges.
+
+    Outputs aligned: column j waits C - 1 - j edges more, in as many registers, for the last of the array's columns.
 
     Padded, all R rows and C columns of outputs take their turn, as published; trimmed, only those that exist.
     Assumes that stationary values are loaded anew for every fold and that partial sums over K are added outside.
@@ -100,8 +106,11 @@ def fold_timing(params: SystolicParams, rows: int, cols: int, beats: int) -> Tim
         rows, cols = params.rows, params.cols
     if stationary:
         rows = params.rows
+    aligned = params.outputs == "aligned"
+    if aligned:
+        cols = params.cols
     preload = params.rows if stationary else 0
-    first = preload + (rows - 1 if stationary else beats - 1) + stages
+    first = preload + (rows - 1 if stationary else beats - 1) + (cols - 1 if aligned else 0) + stages
     last = preload + (beats - 1) + (rows - 1) + (cols - 1) + stages
     if params.folds == "serialised":
         return Timing(first, last, last + 1)

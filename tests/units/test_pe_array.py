@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accelsim.units.pe_array import Job, run_array, run_compiled
-from accelsim.units.systolic import Dataflow, Edges, Folds, Product, SystolicParams, timing
+from accelsim.units.systolic import Dataflow, Edges, Folds, Outputs, Product, SystolicParams, timing
 from tests.units.witness import folds_of, is_right, matrices, observe
 
 SIDES = st.integers(1, 5)
@@ -25,8 +25,9 @@ def arrays(draw: st.DrawFn) -> SystolicParams:
     edges: Edges = draw(st.sampled_from(get_args(Edges)))
     folds: Folds = draw(st.sampled_from(get_args(Folds)))
     buffers = draw(st.integers(1, 1 if dataflow == "os" or folds == "serialised" else 2))
-    registers = [draw(REGISTERS) for _ in range(3)]
-    return SystolicParams(draw(SIDES), draw(SIDES), dataflow, edges, folds, buffers, *registers)
+    r, s, t = (draw(REGISTERS) for _ in range(3))
+    outputs: Outputs = draw(st.sampled_from(get_args(Outputs)))
+    return SystolicParams(draw(SIDES), draw(SIDES), dataflow, edges, folds, buffers, r, s, t, outputs)
 
 
 @settings(max_examples=250)

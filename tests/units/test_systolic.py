@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.errors import AccelsimError
-from accelsim.units.systolic import Dataflow, Edges, Product, SystolicParams, fold_timing, layout, timing
+from accelsim.units.systolic import Dataflow, Edges, Outputs, Product, SystolicParams, fold_timing, layout, timing
 
 # Array side, dataflow, M, N, K, cycles and compute utilisation in percent as SCALE-Sim (3.0.0 of PyPI, fab89b7)
 # reports them without stalls: every third row of a run over 22 shapes. It reports the index of the last cycle.
@@ -58,9 +58,9 @@ SIZES = st.integers(1, 300)
 @st.composite
 def arrays(draw: st.DrawFn, dataflow: st.SearchStrategy[Dataflow] = DATAFLOWS) -> SystolicParams:
     """Any serialised array of one buffer."""
-    registers = [draw(st.integers(0, 3)) for _ in range(3)]
-    edges = draw(st.sampled_from(get_args(Edges)))
-    return SystolicParams(draw(SIDES), draw(SIDES), draw(dataflow), edges, "serialised", 1, *registers)
+    r, s, t = (draw(st.integers(0, 3)) for _ in range(3))
+    edges, outputs = draw(st.sampled_from(get_args(Edges))), draw(st.sampled_from(get_args(Outputs)))
+    return SystolicParams(draw(SIDES), draw(SIDES), draw(dataflow), edges, "serialised", 1, r, s, t, outputs)
 
 
 def overlapped(params: SystolicParams, buffers: int = 1) -> SystolicParams:
@@ -150,6 +150,15 @@ def test_registers_delay_outputs_and_nothing_else_where_folds_overlap(params: Sy
     with_, without = timing(overlapped(params), shape), timing(overlapped(bare), shape)
     assert (with_.first, with_.last, with_.busy) == (without.first + stages, without.last + stages, without.busy)
     assert timing(params, shape).cycles == timing(bare, shape).cycles + stages * folds(params, shape)
+
+
+@given(arrays(), PRODUCTS)
+def test_rows_that_leave_whole_wait_for_their_last_column(params: SystolicParams, shape: Product) -> None:
+    """Padded, where the last column always takes its turn, only the first output is later."""
+    padded = replace(params, edges="padded")
+    for each in (padded, overlapped(padded), overlapped(padded, 2)):
+        skewed, aligned = (timing(replace(each, outputs=outputs), shape) for outputs in get_args(Outputs))
+        assert aligned == replace(skewed, first=skewed.first + params.cols - 1)
 
 
 @given(arrays(), PRODUCTS)

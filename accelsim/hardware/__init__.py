@@ -1,0 +1,1 @@
+"""Hardware units: generator, golden model and timing of each brought together; needs what `accelsim[rtl]` installs."""
