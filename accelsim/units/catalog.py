@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from accelsim.errors import AccelsimError, nearest
-from accelsim.units import buffer, dma, exp, link, systolic, vector
+from accelsim.units import attention, buffer, dma, exp, link, softmax, systolic, vector
 from accelsim.units.fields import Checked, Parameter, parameters
 from accelsim.units.timing import Timing
 
@@ -63,6 +63,20 @@ UNITS = {
             vector.timing,
         ),
         Unit("exp", "exp unit: a polynomial behind a range reduction", exp.ExpParams, exp.Elements, exp.timing),
+        Unit(
+            "softmax",
+            "vector unit with online softmax: a row of scores, tile by tile",
+            softmax.SoftmaxParams,
+            softmax.Scores,
+            softmax.timing,
+        ),
+        Unit(
+            "attention",
+            "attention tile: a query and its keys, one per edge",
+            attention.AttentionParams,
+            attention.Row,
+            attention.timing,
+        ),
         Unit("dma", "DMA engine: a block from memory in bursts", dma.DmaParams, dma.Block, dma.timing),
         Unit(
             "buffer",

@@ -21,6 +21,8 @@ SMALL: dict[str, dict[str, object]] = {
     "systolic": {"rows": 3, "cols": 4, "dataflow": "ws", "folds": "overlapped", "M": 5, "N": 6, "K": 7},
     "vector": {"lanes": 3, "elements": 10, "task": "reduce", "operators": {"exp": {"depth": 6}}, "operator": "exp"},
     "exp": {"lanes": 3, "elements": 10},
+    "softmax": {"tile": 6, "lanes": 2, "keys": 20},
+    "attention": {"depth": 3, "keys": 20},
     "dma": {"latency": 10, "bytes": 1000, "burst_beats": 7, "outstanding": 2},
     "buffer": {"ports": 3, "banks": 4, "words": 20},
     "link": {"width_bytes": 8, "latency": 3, "bytes": 100},

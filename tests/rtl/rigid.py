@@ -1,0 +1,137 @@
+"""Faults of any unit that stands still as a whole while its output `o` waits, and what its tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import connect, flipped
+
+from rtl.bench import Case, Result, UnitUnderTest, sweep
+from rtl.block import Block
+from rtl.streams import SkidBuffer
+
+SEED = 20
+Build = Callable[[], Block]
+
+
+def wrong(results: list[Result]) -> list[str]:
+    return [f"{result.case.name}, seed {result.x_seed}: {result.failures[0]}" for result in results if result.failures]
+
+
+def cases(unit: UnitUnderTest[Any, Any], params: Any, seeds: int = 1) -> list[Case]:
+    """The cases of several sweeps: a reset that cuts in at the right edge needs more than one."""
+    found = []
+    for seed in range(SEED, SEED + seeds):
+        for case in sweep(unit, [params], seed):
+            found.append(replace(case, name=f"{case.name}, seed {seed}"))
+    return found
+
+
+def crowd(unit: UnitUnderTest[Any, Any], params: Any, jobs: int = 40) -> list[Case]:
+    """Many jobs one behind the other, so that outputs wait while any part of a later job is at any stage."""
+    rng = np.random.default_rng(SEED)
+    gaps = ((0.0, 0.6), (0.4, 0.4))
+    return [
+        Case(f"crowd with gaps {gap}", f"{unit.name}_0", unit.jobs(params, rng, jobs), *gap, SEED, rigid=unit.rigid)
+        for gap in gaps
+    ]
+
+
+class Around(Block):
+    """A unit with something around it: `change` says what."""
+
+    def __init__(self, unit: Block, port: str = "i") -> None:
+        self.unit = unit
+        self.input = port
+        super().__init__(unit.signature)
+
+    def elaborate(self, platform: None) -> Module:
+        m = Module()
+        m.submodules.whole = unit = self.unit
+        for name, member in unit.signature.members.items():
+            outer, inner = flipped(getattr(self, name)), getattr(unit, name)
+            if member.flow == wiring.In:
+                connect(m, outer, inner)
+            else:
+                connect(m, inner, outer)
+        self.change(m, getattr(self, self.input), getattr(unit, self.input))
+        return m
+
+    def change(self, m: Module, outer: Any, inner: Any) -> None:
+        raise NotImplementedError
+
+
+class Later(Around):
+    """A register more at the input: only the edges are wrong."""
+
+    def change(self, m: Module, outer: Any, inner: Any) -> None:
+        m.submodules.more = more = SkidBuffer(Value.cast(outer.payload).shape())
+        m.d.comb += [
+            more.i.valid.eq(outer.valid),
+            more.i.payload.eq(outer.payload),
+            outer.ready.eq(more.i.ready),
+            inner.valid.eq(more.o.valid),
+            Value.cast(inner.payload).eq(more.o.payload),
+            more.o.ready.eq(inner.ready),
+        ]
+
+
+class Bubble(Around):
+    """Takes nothing at one edge after every sixteen beats."""
+
+    def change(self, m: Module, outer: Any, inner: Any) -> None:
+        count = Signal(4)
+        wait = Signal()
+        taken = outer.valid & outer.ready
+        m.d.sync += [count.eq(count + taken), wait.eq((count == 15) & taken)]
+        m.d.comb += [inner.valid.eq(outer.valid & ~wait), outer.ready.eq(inner.ready & ~wait)]
+
+
+class Lossy(Around):
+    """Loses an output that has waited for three edges."""
+
+    def change(self, m: Module, outer: Any, inner: Any) -> None:
+        waited = Signal(2)
+        waits = self.o.valid & ~self.o.ready
+        m.d.sync += waited.eq(Mux(waits, waited + 1, 0))
+        m.d.comb += self.unit.o.ready.eq(self.o.ready | (waited == 3))
+
+
+class Greedy(Around):
+    """Is ready also while the output waits."""
+
+    def change(self, m: Module, outer: Any, inner: Any) -> None:
+        m.d.comb += outer.ready.eq(inner.ready | (self.o.valid & ~self.o.ready))
+
+
+class Withdrawn(Around):
+    """Takes valid back at the edge after one at which the output waited."""
+
+    def change(self, m: Module, outer: Any, inner: Any) -> None:
+        waited = Signal()
+        m.d.sync += waited.eq(self.o.valid & ~self.o.ready)
+        m.d.comb += [self.o.valid.eq(self.unit.o.valid & ~waited), self.unit.o.ready.eq(self.o.ready & ~waited)]
+
+
+class Restless(Around):
+    """Changes a bit of the output while it waits."""
+
+    def change(self, m: Module, outer: Any, inner: Any) -> None:
+        waited = Signal()
+        m.d.sync += waited.eq(self.o.valid & ~self.o.ready)
+        m.d.comb += Value.cast(self.o.payload)[0].eq(Value.cast(self.unit.o.payload)[0] ^ waited)
+
+
+def common_variants(build: Build, port: str = "i") -> dict[str, Block]:
+    """The faults that any unit can have: two of timing, and four that show only where an output waits."""
+    kinds = (Later, Bubble, Lossy, Greedy, Withdrawn, Restless)
+    return {kind.__name__.lower(): kind(build(), port) for kind in kinds}
+
+
+TIMING = ("later", "sooner", "bubble")
+WAITING = ("lossy", "greedy", "withdrawn", "restless")
