@@ -107,3 +107,15 @@ def test_simulate_runs_from_another_folder(installed: Installed) -> None:
     document = json.loads(installed.run("accelsim", *words))
     assert (document["kind"], document["depth"], document["params"]["L"]) == ("result", "analytic", 1024)
     assert document["cycles"] > 0
+
+
+def test_hardware_is_generated_and_verified_from_another_folder(
+    installed: Installed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The environment of the wheel has no programs of its own: ccache is that of the tests."""
+    monkeypatch.setenv("ACCELSIM_CACHE", str(ROOT / ".cache" / "accelsim"))
+    monkeypatch.setenv("PATH", os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])))
+    installed.run("accelsim", "rtl", "generate", "exp", "--out", str(tmp_path))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["accelsim_exp_default.json", "accelsim_exp_default.v"]
+    document = json.loads(installed.run("accelsim", "rtl", "verify", "exp", "--set", "segments=4", "--json"))
+    assert (document["kind"], document["passed"]) == ("rtl-verification", True)

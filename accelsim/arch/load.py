@@ -25,7 +25,7 @@ REQUIRED = ("schema", "name", "clock", "levels", "units", "components")
 OPTIONAL = ("description", "source", "notes")
 COMPONENT_KEYS = (("energy", "node", "source", "class"), ("width", "area", "voltage"))
 MOST_PES = 1 << 40
-UNIT_KEYS = (("ops",), (*DIMENSIONS, "registers", "latency", "per_pe"))
+UNIT_KEYS = (("ops",), (*DIMENSIONS, "registers", "latency", "per_pe", "rtl"))
 
 
 def load_arch(name: str, overrides: Sequence[str] = ()) -> Arch:
@@ -198,7 +198,17 @@ def _unit(name: str, node: Node, components: Mapping[str, Component]) -> Unit:
         counted=counted,
         latency={key: Fraction(_extent(n, dims)) for key, n in latency.items()},
         per_pe=_uses(per_pe, node, components),
+        rtl=_hardware(entries["rtl"]) if "rtl" in entries else None,
     )
+
+
+def _hardware(node: Node) -> Node:
+    """An `rtl:` entry, which must name its unit; which units and parameters there are, only their generators know."""
+    entries = node.mapping()
+    if "unit" not in entries:
+        raise node.error('needs "unit", the hardware unit that is generated: see accelsim list rtl')
+    entries["unit"].string()
+    return node
 
 
 def _operator(pattern: str, node: Node) -> str:

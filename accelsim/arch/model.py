@@ -70,6 +70,7 @@ class Unit:
         counted: of how many PEs the register accesses are counted; all of them, unless a study counted fewer.
         latency: name of a latency (`reduction`) to cycles.
         per_pe: component to its number in every PE; what the area counts.
+        rtl: the hardware unit that is generated for it, `unit`, and its parameters; None: none is.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Unit:
     counted: int
     latency: Mapping[str, Fraction]
     per_pe: Mapping[str, Fraction]
+    rtl: Node | None = None
 
     @property
     def pes(self) -> int:

@@ -6,12 +6,13 @@ import argparse
 from collections.abc import Callable
 
 from accelsim.commands.reply import Reply
+from accelsim.commands.rtl import list_hardware
 from accelsim.commands.unit import list_units
 from accelsim.errors import AccelsimError, nearest
 from accelsim.shipped import data_dir, shipped_names
 from accelsim.yamlfile import load_file
 
-HELP = "names of the shipped workloads, architectures, mappings and sweeps, and of units with their parameters"
+HELP = "names of the shipped workloads, architectures, mappings and sweeps, of units with their parameters, of hardware"
 MAPPINGS = "arch_configs/mappings"
 Names = list[tuple[str, str]]
 
@@ -33,7 +34,14 @@ def run(arguments: argparse.Namespace) -> Reply:
 
 
 def _finders() -> dict[str, Callable[[], Names]]:
-    return {"workloads": _workloads, "archs": _archs, "mappings": _mappings, "sweeps": _sweeps, "units": _units}
+    return {
+        "workloads": _workloads,
+        "archs": _archs,
+        "mappings": _mappings,
+        "sweeps": _sweeps,
+        "units": _units,
+        "rtl": list_hardware,
+    }
 
 
 def _workloads() -> Names:

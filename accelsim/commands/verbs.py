@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from accelsim.commands import analyze, check, compare, explore, report, show, simulate, unit, validate, whatif
+from accelsim.commands import analyze, check, compare, explore, report, rtl, show, simulate, unit, validate, whatif
 from accelsim.commands import list as list_verb
 from accelsim.commands.reply import Verb
 
@@ -18,4 +18,5 @@ VERBS: dict[str, Verb] = {
     "report": report,
     "validate": validate,
     "unit": unit,
+    "rtl": rtl,
 }

@@ -6,11 +6,12 @@ from fractions import Fraction
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from accelsim.arch import find_archs
 from accelsim.cost.bound import split_bound
+from accelsim.errors import AccelsimError
 from accelsim.simulate import simulate_named
 from tests.cost.test_generality import FORMS
 
@@ -81,7 +82,11 @@ def test_no_shipped_design_beats_it(arch: str, data: st.DataObject) -> None:
         **{name: data.draw(st.integers(1, 70_000)) for name in "MP"},
     }
     said = [f"{name}={size}" for name, size in sizes.items()]
-    at_best, found = (simulate_named(arch, "attention", said, depth=depth) for depth in ("bound", "analytic"))
+    try:
+        at_best, found = (simulate_named(arch, "attention", said, depth=depth) for depth in ("bound", "analytic"))
+    except AccelsimError as error:
+        assume("the limit is" not in error.message)  # a design may have no room for a case
+        raise
     assert at_best.seconds <= found.seconds
     assert at_best.level_bytes("dram") <= found.level_bytes("dram")
 

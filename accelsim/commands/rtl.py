@@ -1,0 +1,205 @@
+"""`accelsim rtl`: Verilog of hardware units, their verification, and what number formats cost."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from accelsim.commands.reply import Reply
+from accelsim.errors import AccelsimError, nearest
+from accelsim.overrides import split_override
+
+if TYPE_CHECKING:
+    from accelsim.hardware.design import Design
+    from accelsim.yamlfile import Node
+
+HELP = "Verilog of hardware units, its verification, and the accuracy of its number formats"
+FOLDER = Path("out/rtl")
+LENGTHS = (64, 1024, 4096)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    tasks = parser.add_subparsers(dest="task", metavar="TASK", required=True)
+    for name, (says, add) in TASKS.items():
+        inner = tasks.add_parser(name, help=says, description=says, allow_abbrev=False)
+        add(inner)
+        inner.add_argument(
+            "--json", action="store_true", default=argparse.SUPPRESS, help="one JSON document and nothing else"
+        )
+
+
+def _add_set(parser: argparse.ArgumentParser, says: str) -> None:
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help=f"{says}; may be repeated"
+    )
+
+
+def _add_generate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", metavar="UNIT|ARCH", help="a hardware unit or an architecture with rtl entries")
+    parser.add_argument("--config", metavar="NAME", help="one of the unit's configurations, to begin with")
+    _add_set(parser, "a parameter of the unit, or a path of the architecture")
+    parser.add_argument("--out", type=Path, default=FOLDER, metavar="DIR", help=f"where to (default: {FOLDER})")
+
+
+def _add_verify(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", nargs="?", metavar="UNIT|ARCH", help="a hardware unit or an architecture (all units)")
+    parser.add_argument("--full", action="store_true", help="also the configurations that take long")
+    parser.add_argument("--sim", default="verilator", metavar="NAME", help="verilator (default) or icarus")
+    parser.add_argument("--waves", type=Path, metavar="DIR", help="write the waves there")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of shapes, inputs and gaps (default: 1)")
+    _add_set(parser, "a parameter of the unit, or a path of the architecture: run these parameters instead")
+
+
+def _add_accuracy(parser: argparse.ArgumentParser) -> None:
+    _add_set(parser, "a number format, p=s12.11, or segments=128")
+    parser.add_argument("--lengths", default=",".join(map(str, LENGTHS)), metavar="N,N", help="numbers of keys")
+    parser.add_argument("--family", action="append", metavar="NAME", help="of inputs (default: all); may be repeated")
+    parser.add_argument("--tile", default="64", metavar="N", help="keys per tile (64), or none: one key per cycle")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="also draw the error over bits there: PNG, SVG, CSV")
+
+
+TASKS = {
+    "generate": ("write Verilog, and JSON beside it", _add_generate),
+    "verify": ("simulate against golden model and timing function: every bit and every edge", _add_verify),
+    "accuracy": ("error of attention in fixed point against double precision", _add_accuracy),
+}
+
+
+def run(arguments: argparse.Namespace) -> Reply:
+    runs = {"generate": _generate, "verify": _verify, "accuracy": _accuracy}
+    return runs[arguments.task](arguments)
+
+
+def list_hardware() -> list[tuple[str, str]]:
+    """Name and description of every hardware unit."""
+    from accelsim.hardware.catalog import UNITS
+
+    return list(UNITS.items())
+
+
+def _generate(arguments: argparse.Namespace) -> Reply:
+    from accelsim.hardware.catalog import find_unit
+
+    if _is_arch(arguments.what):
+        if arguments.config is not None:
+            raise AccelsimError("--config belongs to a unit; parameters of an architecture stand in its rtl entries")
+        found = _arch_designs(arguments.what, arguments.overrides)
+    else:
+        from accelsim.hardware.design import chosen_design
+
+        design = chosen_design(find_unit(arguments.what), arguments.config, _nodes(arguments.overrides))
+        found = {design.unit.name: design}
+    return _written(found, arguments.out)
+
+
+def _written(found: dict[str, Design], folder: Path) -> Reply:
+    """Write each different design once."""
+    from accelsim.hardware.generate import generate
+
+    designs = {design.name: design for design in found.values()}
+    paths = {name: [str(path) for path in generate(design, folder)] for name, design in designs.items()}
+    lines = [f"{used}: {path}" for used, design in found.items() for path in paths[design.name]]
+    entries = [
+        {"for": used, "module": design.name, "files": paths[design.name], "parameters": dict(design.plain)}
+        for used, design in found.items()
+    ]
+    return Reply("\n".join(lines), {"schema": 1, "kind": "rtl", "modules": entries})
+
+
+def _verify(arguments: argparse.Namespace) -> Reply:
+    from accelsim.hardware.catalog import UNITS
+
+    names = [arguments.what] if arguments.what else list(UNITS)
+    if arguments.what is None and arguments.overrides:
+        raise AccelsimError("--set needs the unit or architecture that it is for")
+    if arguments.seed < 0:
+        raise AccelsimError(f'--seed: must be 0 or more, got "{arguments.seed}"')
+    groups = [group for name in names for group in _groups(name, arguments)]
+    return _verified(groups, arguments)
+
+
+def _groups(name: str, arguments: argparse.Namespace) -> list[list[Design]]:
+    """The designs to verify, those of one unit together."""
+    from accelsim.hardware.catalog import find_unit
+
+    if _is_arch(name):
+        found: dict[str, dict[str, Design]] = {}
+        for design in _arch_designs(name, arguments.overrides).values():
+            found.setdefault(design.unit.name, {})[design.name] = design
+        return [list(group.values()) for group in found.values()]
+    from accelsim.hardware.design import all_designs, chosen_design
+
+    unit = find_unit(name)
+    if arguments.overrides:
+        return [[chosen_design(unit, None, _nodes(arguments.overrides))]]
+    return [list(all_designs(unit, large=arguments.full))]
+
+
+def _verified(groups: Sequence[list[Design]], arguments: argparse.Namespace) -> Reply:
+    from accelsim.hardware.table import table_document, table_text
+    from accelsim.hardware.verify import verify
+
+    found = []
+    for group in groups:
+        waves = arguments.waves / group[0].unit.name if arguments.waves else None
+        found.append(verify(group, arguments.sim, arguments.seed, waves))
+    status = 0 if all(one.passed for one in found) else 1
+    return Reply(table_text(found), table_document(found, arguments.sim, arguments.seed), status)
+
+
+def _is_arch(name: str) -> bool:
+    """Whether a name is an architecture rather than a unit. Raises AccelsimError where it is neither."""
+    from accelsim.hardware.catalog import UNITS
+    from accelsim.shipped import looks_like_path, shipped_names
+
+    archs = shipped_names("arch_configs")
+    if name not in UNITS and name not in archs and not looks_like_path(name):
+        known = [*UNITS, *archs]
+        raise AccelsimError(f'no hardware unit or architecture named "{name}"{nearest(name, known)}')
+    return name not in UNITS
+
+
+def _arch_designs(name: str, overrides: Sequence[str]) -> dict[str, Design]:
+    from accelsim.arch import load_arch
+    from accelsim.hardware.design import arch_designs
+
+    return arch_designs(load_arch(name, overrides))
+
+
+def _nodes(overrides: Sequence[str]) -> dict[str, Node]:
+    return dict(split_override(text) for text in overrides)
+
+
+def _accuracy(arguments: argparse.Namespace) -> Reply:
+    from accelsim.golden.accuracy import accuracy
+    from accelsim.golden.attention_formats import KEYED, TILED, read_formats
+    from accelsim.golden.inputs import FAMILIES
+    from accelsim.report.precision import precision_document, precision_picture, precision_text
+    from accelsim.report.style import save
+
+    tile = _tile(arguments.tile)
+    formats = read_formats(
+        {name: node.text for name, node in _nodes(arguments.overrides).items()}, KEYED if tile is None else TILED
+    )
+    rows = accuracy(formats, _lengths(arguments.lengths), arguments.family or list(FAMILIES), tile=tile)
+    paths: list[str] = []
+    if arguments.out:
+        picture = precision_picture(formats, arguments.family, tile)
+        paths = [str(path) for path in save(picture, arguments.out)]
+    return Reply("\n".join([precision_text(rows), *paths]), precision_document(rows, formats, tile, paths))
+
+
+def _tile(text: str) -> int | None:
+    return None if text == "none" else _whole("--tile", text)
+
+
+def _lengths(text: str) -> list[int]:
+    return [_whole("--lengths", part.strip()) for part in text.split(",")]
+
+
+def _whole(option: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) > 0):
+        raise AccelsimError(f'{option}: must be a positive integer, got "{text[:80]}"')
+    return int(text)

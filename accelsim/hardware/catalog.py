@@ -1,0 +1,32 @@
+"""The hardware units by name. Each is loaded when it is asked for, so that their names need no tool to be installed."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from accelsim.errors import AccelsimError, nearest
+from rtl.tools import need
+
+if TYPE_CHECKING:
+    from accelsim.hardware.unit import HardwareUnit
+
+UNITS = {
+    "systolic": "systolic array of integers: output or weight stationary",
+    "exp": "exp unit: range reduction, and chords of 2^-f",
+    "softmax": "vector unit with online softmax: weights, maximum and denominator of a row",
+    "attention": "attention tile of one key per cycle: Q x K, online softmax, P x V",
+}
+
+
+def find_unit(name: str) -> HardwareUnit:
+    """The unit of that name.
+
+    Raises:
+        AccelsimError: no such unit, with the nearest name; or Amaranth is not installed, with what installs it.
+    """
+    if name not in UNITS:
+        raise AccelsimError(f'no hardware unit named "{name}"{nearest(name, UNITS)}')
+    need("amaranth")
+    unit: HardwareUnit = import_module(f"accelsim.hardware.{name}").UNIT
+    return unit

@@ -1,0 +1,1 @@
+"""Tests of designs, their Verilog, their verification and the command line around them."""
