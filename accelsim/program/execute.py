@@ -10,6 +10,7 @@ from accelsim.program.check import check_program
 from accelsim.program.machine import MOST_STARTS, Machine, Start
 from accelsim.program.model import Program
 from accelsim.program.room import check_room
+from accelsim.program.rounds import Rounds
 from accelsim.program.skip import Skipper
 from accelsim.program.why import Why
 
@@ -72,6 +73,7 @@ def execute(
     if skip:
         skipper = Skipper(machine)
         machine.on_open, machine.on_lap = skipper.opened, skipper.lap
+        machine.on_chunk = Rounds(machine).began
     machine.execute()
     return run_of(machine)
 

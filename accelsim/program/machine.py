@@ -40,6 +40,8 @@ class Machine:
         counts: what adds up: ("busy", resource) in ticks x amount, ("starts", task), (task, cause) in ticks waited;
             with `why` also ("idle", resource, cause, what) in ticks.
         tally: how many instances wait now, by (task, cause); `counted` adds their waits up to now to `counts`.
+        moved: how often anything but a chunk of a transfer has begun or ended.
+        chunked: the transfer that has begun a further chunk, not its last, at this instant.
         stages: when each child of a root `seq` had ended.
         slack: for every channel, the part of its last tick not used yet, in 1/numerator of its rate.
         why: keeps the paths of starts and the reasons of idle resources, where they are asked for.
@@ -54,7 +56,7 @@ class Machine:
         self.used = {b.name: 0 for b in program.buffers}
         self.now, self.served, self.begun, self.executed = 0, 0, 0, 0
         self.counts: Counts = Counter()
-        self.tally: Counter[tuple[str, str]] = Counter()
+        self.tally: dict[tuple[str, str], int] = {}
         self.events: list[tuple[int, int, Instance]] = []
         self.ready: list[Instance] = []
         self.runs: list[BodyRun] = []
@@ -65,6 +67,9 @@ class Machine:
         self.stages: list[int] = []
         self.on_open: Callable[[BodyRun], None] = lambda run: None
         self.on_lap: Callable[[Lap], None] = lambda lap: None
+        self.on_chunk: Callable[[Instance], None] = lambda instance: None
+        self.moved = 0
+        self.chunked: Instance | None = None
         self.why: Why | None = None
 
     def execute(self) -> None:
@@ -77,9 +82,12 @@ class Machine:
         self.settle()
         while self.events:
             self.advance(self.events[0][0])
+            self.chunked = None
             while self.events and self.events[0][0] == self.now:
                 self.complete(heappop(self.events)[2])
             self.settle()
+            if self.chunked:
+                self.on_chunk(self.chunked)
         if self.runs:
             raise AccelsimError(deadlock(self))
 
@@ -187,9 +195,11 @@ class Machine:
     def wait(self, task: str, cause: str, change: int) -> None:
         """One more or fewer waits from now on: what it adds up to by then is taken off now."""
         self.counts[task, cause] -= change * self.now
-        self.tally[task, cause] += change
-        if not self.tally[task, cause]:
-            del self.tally[task, cause]
+        waiting = self.tally.get((task, cause), 0) + change
+        if waiting:
+            self.tally[task, cause] = waiting
+        else:
+            self.tally.pop((task, cause), None)
 
     def counted(self) -> Counts:
         """The counts up to now, those who wait still included."""
@@ -219,8 +229,8 @@ class Machine:
                     changed = True
 
     def start(self, instance: Instance) -> None:
-        run, task = instance.run, instance.task
-        if not instance.begun:
+        run, task, again = instance.run, instance.task, instance.begun
+        if not again:
             instance.begun = True
             take(self, instance)
             self.counts["starts", task.name] += 1
@@ -228,6 +238,10 @@ class Machine:
             if self.executed > self.limit:
                 raise AccelsimError(f"program {self.program.name}: more than {self.limit} starts must be executed")
         ticks = self.served_ticks(instance) if task.transfer else instance.busy
+        if again and instance.left:
+            self.chunked = instance
+        else:
+            self.moved += 1
         for name, amount in task.claims:
             self.free[name] -= amount
             self.counts["busy", name] += amount * ticks
@@ -279,6 +293,7 @@ class Machine:
             if instance.left:
                 self.make_ready(instance)
                 return
+            self.moved += 1
             instance.phase, instance.end = "cooling", self.now + instance.latency
             if instance.latency:
                 heappush(self.events, (instance.end, self.next_number(), instance))
@@ -287,6 +302,7 @@ class Machine:
 
     def finish(self, instance: Instance) -> None:
         run = instance.run
+        self.moved += 1
         del run.live[instance.key]
         if instance.task.kind == "task":
             run.left[instance.coords] -= 1

@@ -293,21 +293,28 @@ def _add_data(waits: _Waits) -> None:
 
 
 def _add_tiles(waits: _Waits, writer: Task, hold: Hold) -> None:
-    """The first writer of a tile takes its bytes; whoever writes it again uses it as a reader does."""
-    log, users = waits.log, dict[tuple[object, ...], list[int]]()
-    for number in sorted(log.by_task.get(writer.name, ()), key=lambda n: log.instances[n].coords):
-        users.setdefault(log.instances[number].tile(hold), []).append(number)
-    for reader in dict.fromkeys(hold.readers):
-        for number in log.by_task.get(reader, ()):
-            users.get(log.instances[number].tile(hold), []).append(number)
-    for first, *others in users.values():
-        for number in others:
+    """The first writer of a tile takes its bytes, its readers wait for it; whoever writes it again uses it."""
+    log, written = waits.log, _by_tile(waits.log, [writer.name], hold)
+    reading, using = _by_tile(log, hold.readers, hold), _by_tile(log, hold.users, hold)
+    for tile, (first, *again) in written.items():
+        instance, readers = log.instances[first], reading.get(tile, [])
+        for number in readers:
             waits.wait(number, (first,))
-        instance = log.instances[first]
-        itself = (first,) if len(instance.places) > 1 and not others else ()
-        readers = sorted(log.instances[number].last for number in (*others, *itself))
+        users = [*again, *using.get(tile, [])]
+        itself = [first] if len(instance.places) > 1 and not (readers or users) else []
         size = log.values.at(hold.bytes, log.nest(instance).at(instance.coords))
-        waits.holds[first].append(Hold(hold.buffer, Int(size), (), tuple(log.names[place] for place in readers)))
+        named = (tuple(sorted(log.instances[n].last for n in numbers)) for numbers in ([*readers, *itself], users))
+        readers_last, users_last = (tuple(log.names[place] for place in places) for places in named)
+        waits.holds[first].append(Hold(hold.buffer, Int(size), (), readers_last, users_last))
+
+
+def _by_tile(log: _Log, names: Iterable[str], hold: Hold) -> dict[tuple[object, ...], list[int]]:
+    """The instances of tasks by the tile that they share, in the order of iterations for each task."""
+    found: dict[tuple[object, ...], list[int]] = {}
+    for name in dict.fromkeys(names):
+        for number in sorted(log.by_task.get(name, ()), key=lambda n: log.instances[n].coords):
+            found.setdefault(log.instances[number].tile(hold), []).append(number)
+    return found
 
 
 def _add_window(waits: _Waits, members: Sequence[int]) -> None:

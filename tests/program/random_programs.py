@@ -163,7 +163,8 @@ def moved(draw: st.DrawFn, task: Task) -> Task:
     if draw(st.integers(0, 2)) == 0:
         return task
     chunk = draw(st.sampled_from((None, 3, 8)))
-    return replace(task, claims=(("bus", 1),), busy=None, transfer=Transfer(Int(draw(st.integers(1, 20))), chunk))
+    sizes = st.integers(1, 20) if draw(st.integers(0, 2)) else st.integers(60, 250)
+    return replace(task, claims=(("bus", 1),), busy=None, transfer=Transfer(Int(draw(sizes)), chunk))
 
 
 @st.composite
