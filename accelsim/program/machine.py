@@ -40,7 +40,7 @@ class Machine:
         counts: what adds up: ("busy", resource) in ticks x amount, ("starts", task), (task, cause) in ticks waited;
             with `why` also ("idle", resource, cause, what) in ticks.
         tally: how many instances wait now, by (task, cause); `counted` adds their waits up to now to `counts`.
-        moved: how often anything but a chunk of a transfer has begun or ended.
+        moved: how often anything but a chunk of a transfer has begun or ended; `chunks`: how many further chunks began.
         chunked: the transfer that has begun a further chunk, not its last, at this instant.
         stages: when each child of a root `seq` had ended.
         slack: for every channel, the part of its last tick not used yet, in 1/numerator of its rate.
@@ -68,7 +68,7 @@ class Machine:
         self.on_open: Callable[[BodyRun], None] = lambda run: None
         self.on_lap: Callable[[Lap], None] = lambda lap: None
         self.on_chunk: Callable[[Instance], None] = lambda instance: None
-        self.moved = 0
+        self.moved, self.chunks = 0, 0
         self.chunked: Instance | None = None
         self.why: Why | None = None
 
@@ -240,6 +240,7 @@ class Machine:
         ticks = self.served_ticks(instance) if task.transfer else instance.busy
         if again and instance.left:
             self.chunked = instance
+            self.chunks += 1
         else:
             self.moved += 1
         for name, amount in task.claims:

@@ -23,7 +23,7 @@ class Turn:
     """An instant at which a transfer has begun a chunk.
 
     Attributes:
-        moved: how often anything but a chunk had begun or ended by then.
+        moved: how often anything but a chunk had begun or ended by then; `chunks`: how many chunks had begun.
         line: the other transfers in line, the least recently served first.
         left: bytes that each, the transfer itself last, has still to move; `stood`: for how long each stands in line;
             `roots` of their last legs.
@@ -32,6 +32,7 @@ class Turn:
 
     now: int
     moved: int
+    chunks: int
     slack: tuple[int, ...]
     line: tuple[Instance, ...]
     left: tuple[int, ...]
@@ -76,6 +77,7 @@ class Rounds:
         return Turn(
             machine.now,
             machine.moved,
+            machine.chunks,
             tuple(machine.slack.values()),
             tuple(line),
             tuple(i.left for i in served),
@@ -94,11 +96,15 @@ class Rounds:
         if (before.slack, before.line, before.waiting, before.roots) != (now.slack, now.line, now.waiting, now.roots):
             return 0
         moved = [old - new for old, new in zip(before.left, now.left, strict=True)]
+        served = 0
         for place, transfer in enumerate((*now.line, instance)):
             chunk = transfer.task.transfer.chunk if transfer.task.transfer else None
             whole = bool(chunk) and moved[place] % (chunk or 1) == 0
             if moved[place] and not (whole and before.stood[place] == now.stood[place]):
                 return 0
+            served += moved[place] // (chunk or 1)
+        if served != now.chunks - before.chunks:
+            return 0
         most = [(left - 1) // gone for left, gone in zip(now.left, moved, strict=True) if gone]
         if alone_until is not None:
             most.append((alone_until - now.now - 1) // (now.now - before.now))

@@ -164,7 +164,12 @@ def moved(draw: st.DrawFn, task: Task) -> Task:
         return task
     chunk = draw(st.sampled_from((None, 3, 8)))
     sizes = st.integers(1, 20) if draw(st.integers(0, 2)) else st.integers(60, 250)
-    return replace(task, claims=(("bus", 1),), busy=None, transfer=Transfer(Int(draw(sizes)), chunk))
+    return replace(
+        task,
+        claims=((draw(st.sampled_from(("bus", "bus", "far"))), 1),),
+        busy=None,
+        transfer=Transfer(Int(draw(sizes)), chunk),
+    )
 
 
 @st.composite
@@ -217,6 +222,7 @@ def programs(draw: st.DrawFn, calm: bool = False) -> Program:
         Resource("w", 2, draw(orders)),
         Resource("power", 5),
         Resource("bus", draw(st.integers(1, 2)), draw(orders), rate=draw(rates)),
+        Resource("far", 1, draw(orders), rate=Fraction(2, 7)),
     )
     buffers = tuple(Buffer(f"gb{name}", draw(st.integers(4, 20))) for name in "ab")
     return Program("random", Fraction(1000), resources, root, buffers, TABLES)

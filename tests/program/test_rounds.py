@@ -65,6 +65,20 @@ par
     same(read_program(text))
 
 
+def test_a_chunk_on_another_channel_belongs_to_no_round() -> None:
+    text = """
+program other at 1 per s
+resource u 1 oldest
+resource near 1 oldest rate 1/6
+resource far 1 oldest rate 2/15
+body 1
+  load A on near moves 32 by 4
+  load B on far moves 320 by 8
+  task T on u busy 100 after A, B
+"""
+    same(read_program(text))
+
+
 def test_a_million_million_chunks() -> None:
     text = """
 program endless at 1 per s

@@ -15,12 +15,14 @@ from accelsim.errors import AccelsimError
 from accelsim.mapping.bind import Placement
 from accelsim.mapping.model import Group
 from accelsim.program.check import is_here
+from accelsim.program.lower.flows import Setting
 from accelsim.program.lower.merge import merged
 from accelsim.program.lower.nest import Nest, Run, edges, in_turn, nest_of, runs_of
 from accelsim.program.lower.numbers import Tables, amount, conjunction_of
 from accelsim.program.lower.phases import barriers, stages_of
+from accelsim.program.lower.room import Moves
 from accelsim.program.lower.shares import firings
-from accelsim.program.lower.transfers import Moves, Setting, moves_of
+from accelsim.program.lower.transfers import moves_of
 from accelsim.program.model import Body, Buffer, Edge, Order, Task, Tree
 
 MOST_IN_FLIGHT = 1 << 14

@@ -79,6 +79,10 @@ class Nest:
         places = [self.loops.index(loop) for loop in loops]
         return self.loops[max(places) + 1 :] if places else self.loops
 
+    def outside(self, loops: Iterable[str]) -> tuple[str, ...]:
+        """The loops outside the innermost of these."""
+        return self.loops[: max((self.loops.index(loop) for loop in loops), default=0)]
+
 
 def _less_one(bound: IndexExpr) -> IndexExpr:
     return Int(bound.value - 1) if isinstance(bound, Int) else IndexOp("-", bound, Int(1))
@@ -88,10 +92,11 @@ def nest_of(placement: Placement, group: Group, tables: Tables) -> Nest:
     """The loops of a group; one with a single iteration is left out.
 
     Raises:
-        AccelsimError: a loop of an Einsum is spread over its unit as well.
+        AccelsimError: a loop of an Einsum is spread over its unit as well, or a recurrence would run out of order.
     """
     for name in group.einsums:
         _check_loops(placement, group, placement.einsum(name))
+        _check_recurrence(placement, group, placement.einsum(name))
     loops = tuple(loop for loop in group.loops if placement.extent(loop) > 1)
     lengths = {loop: _length(placement, loops, loop) for loop in loops}
     existing = Existing(loops, {loop: placement.extent(loop) for loop in loops}, lengths)
@@ -108,6 +113,21 @@ def _check_loops(placement: Placement, group: Group, einsum: Einsum) -> None:
             raise group.node.error(
                 f"loops of {einsum.name}: {loop} is spread over {where}; at depth cycle it cannot loop too"
             )
+
+
+def _check_recurrence(placement: Placement, group: Group, einsum: Einsum) -> None:
+    """Parts of a coordinate along which a tensor recurs must loop from the outermost inwards."""
+    along = placement.step.shapes.cascade.generative.get(einsum.tensor)
+    if along not in einsum.coordinates:
+        return
+    own = group.loops_of(einsum.name)
+    parts = [part for part, _ in placement.digits[along] if placement.extent(part) > 1]
+    looped = [loop for loop in group.loops if loop in own and loop in parts]
+    if looped != parts[: len(looped)]:
+        raise group.node.error(
+            f"loops of {einsum.name}: {einsum.tensor} recurs along {along}, whose parts are {', '.join(parts)} from "
+            f"the outermost inwards; {', '.join(looped)} cannot loop alone, or in that order, at depth cycle"
+        )
 
 
 def _length(placement: Placement, loops: Sequence[str], loop: str) -> Share:
@@ -132,7 +152,8 @@ def runs_of(nest: Nest, group: Group) -> dict[str, Run]:
     """Every Einsum of a group behind those that make what it reads.
 
     An Einsum that reads what is finished only at the end of a loop runs there, once; one that has no part in a loop
-    runs in its first iteration, unless it reads something of the loop.
+    runs in its first iteration, unless it reads something of the loop. The last iteration of a loop may have fewer of a
+    loop inside, so what runs there once does so of that loop too.
     """
     made = {nest.placement.einsum(name).tensor: name for name in group.einsums}
     found: dict[str, Run] = {}
@@ -151,7 +172,9 @@ def _run(nest: Nest, group: Group, einsum: Einsum, makers: Sequence[tuple[Run, A
     along, first, last = list[str](), set[str](), set[str]()
     for loop in nest.loops:
         waits = any(_ends(nest, maker, access, einsum, loop) for maker, access in makers)
-        if loop in own and nest.owner(loop) in einsum.coordinates and not waits:
+        mine = loop in own and nest.owner(loop) in einsum.coordinates
+        waits = waits or (mine and not last.isdisjoint(nest.existing.lengths[loop].loops))
+        if mine and not waits:
             along.append(loop)
         elif waits or any(loop in maker.along for maker, _ in makers):
             last.add(loop)

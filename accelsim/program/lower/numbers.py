@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.einsum.affine import NEVER
-from accelsim.einsum.ast import And, Coordinate, Index, IndexExpr, IndexOp, Int, Lookup, Predicate, Test
+from accelsim.einsum.ast import And, Coordinate, Index, IndexExpr, IndexOp, Int, Lookup, Predicate
 from accelsim.errors import AccelsimError, Mark
+from accelsim.program.lower.conditions import condition_of
 from accelsim.program.lower.shares import Share
 from accelsim.program.model import Table
 
@@ -94,7 +95,7 @@ def _factor(tables: Tables, nest: Existing, share: Share, scale: Fraction) -> Am
     present: Predicate | None = None
     if not positive[there].all():
         flags = _condensed(Share(share.loops, positive.astype(np.int64)), there)[0]
-        present = Test("<", Int(0), tables.entry(flags)) if flags.loops else NEVER
+        present = condition_of(flags, tables.entry) if flags.loops else NEVER
     kept, inside = _condensed(Share(share.loops, values), positive)
     return Amount(_expression(tables, kept, inside), present, kept)
 
@@ -107,6 +108,13 @@ def total(shares: Sequence[Share], loops: Sequence[str]) -> Share:
     if entries > MOST_ENTRIES:
         raise AccelsimError(f"a number that changes along {', '.join(used)} needs a table of {entries} entries")
     return _plain(Share(used, reduce(np.multiply, aligned, np.ones((1,) * len(used), dtype=np.int64))))
+
+
+def less(shares: Sequence[Share], others: Sequence[Share], loops: Sequence[str]) -> Share:
+    """One product less another, over the loops that either of them has."""
+    pair = total(shares, loops), total(others, loops)
+    used = tuple(loop for loop in loops if any(loop in share.loops for share in pair))
+    return _plain(Share(used, _aligned(pair[0], used) - _aligned(pair[1], used)))
 
 
 def _plain(share: Share) -> Share:

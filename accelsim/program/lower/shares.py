@@ -7,7 +7,7 @@ those that are tied are enumerated tile by tile, unless a tile lies wholly insid
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
@@ -151,25 +151,38 @@ def firings(placement: Placement, counter: Counter, einsum: Einsum, loops: Seque
     return shares(counter, folds, (Look(einsum.coordinates, counter.presences[einsum.name]),), loops)
 
 
-def touched(counter: Counter, visits: Sequence[Visit], loops: Sequence[str]) -> tuple[Share, ...]:
-    """Distinct elements that visits of one tensor touch in each iteration of `loops`."""
-    view = View.of(counter, visits, loops)
-    shape = counter.shapes.shapes[visits[0].access.tensor]
-    looks = tuple(
+def touched(counter: Counter, visits: Sequence[Visit], seen: Iterable[str], loops: Sequence[str]) -> tuple[Share, ...]:
+    """Elements that visits of one tensor touch in each iteration of `loops`, anew in each iteration of those `seen`."""
+    view = View.of(counter, visits, seen)
+    return shares(counter, view.folds, _looks(view), loops)
+
+
+def fresh(counter: Counter, visits: Sequence[Visit], loops: Sequence[str]) -> tuple[Share, ...]:
+    """Elements that visits of one tensor touch in each iteration of `loops` and in none before it.
+
+    The first iteration of an element whose coordinates fall into independent groups is the first one of each group, so
+    this number has factors as well.
+    """
+    view = View.of(counter, visits, ())
+    return shares(counter, view.folds, _looks(view), loops, first=True)
+
+
+def _looks(view: View) -> tuple[Look, ...]:
+    shape = view.counter.shapes.shapes[view.visits[0].access.tensor]
+    return tuple(
         Look(
             visit.einsum.coordinates,
-            counter.presences[visit.einsum.name],
+            view.counter.presences[visit.einsum.name],
             tuple((visit.access.indices[at], shape[at]) for at in view.tied),
         )
         for visit in view.visits
     )
-    return shares(counter, view.folds, looks, loops)
 
 
 def shares(
-    counter: Counter, folds: Mapping[str, Fold], looks: Sequence[Look], loops: Sequence[str]
+    counter: Counter, folds: Mapping[str, Fold], looks: Sequence[Look], loops: Sequence[str], first: bool = False
 ) -> tuple[Share, ...]:
-    """The factors of a count of distinct images by iteration."""
+    """The factors of a count of distinct images by iteration; `first`: of those that no earlier iteration has."""
     sizes, digits = counter.shapes.sizes, counter.digits
     scope = Scope(counter.values, sizes, counter.shapes.cascade.maps)
     simple = tuple(_simplified(look, scope) for look in looks)
@@ -177,11 +190,12 @@ def shares(
     if len(simple) > 1:
         tied |= {name for look in simple for name in folds if name not in look.own and folds[name] != DROP}
     axes = [Axis(c, sizes[c], digits[c], tuple(p for p, _ in digits[c] if p in loops), folds[c]) for c in folds]
-    found = [_alone(axis) for axis in axes if axis.name not in tied]
+    order = tuple(loops) if first else None
+    found = [_alone(axis, order) for axis in axes if axis.name not in tied]
     joint = tuple(axis for axis in axes if axis.name in tied)
     if joint or any(look.present is not None for look in simple):
         maps = tuple((name, tuple(table)) for name, table in counter.shapes.cascade.maps.items())
-        found.append(_together(joint, simple, maps))
+        found.append(_together(joint, simple, maps, order))
     return tuple(found)
 
 
@@ -210,7 +224,9 @@ def _numbers(expr: IndexExpr, values: Mapping[str, int]) -> IndexExpr:
 
 
 @lru_cache(maxsize=512)
-def _alone(axis: Axis) -> Share:
+def _alone(axis: Axis, order: tuple[str, ...] | None) -> Share:
+    if order is not None and not axis.fold.distinct(axis.size):
+        return _together((axis,), (Look((axis.name,), None),), (), order)
     if axis.is_prefix:
         lengths = axis.lengths()
         counts = {n: axis.fold.count(n) for n in np.unique(lengths).tolist()}
@@ -223,22 +239,62 @@ Maps = tuple[tuple[str, tuple[int, ...]], ...]
 
 
 @lru_cache(maxsize=128)
-def _together(axes: tuple[Axis, ...], looks: tuple[Look, ...], maps: Maps) -> Share:
-    """Coordinates that masks and indices tie together, tile by tile."""
+def _together(axes: tuple[Axis, ...], looks: tuple[Look, ...], maps: Maps, order: tuple[str, ...] | None) -> Share:
+    """Coordinates that masks and indices tie together, tile by tile; in an order, what no tile before has."""
     loops = tuple(part for axis in axes for part in axis.pinned)
     extents = tuple(n for axis in axes for n in axis.extents)
     if prod(extents) > MOST_TILES:
         raise AccelsimError(f"a mask over {_listed(axes)} cuts {prod(extents)} tiles; {MOST_TILES} can be told apart")
-    values = np.zeros(extents, dtype=np.int64)
-    whole = len(looks) == 1 and not looks[0].places
-    for place in product(*map(range, extents)):
-        parts = _parted(axes, place)
-        inside = _inside(axes, parts, looks) if whole else None
-        if inside is True:
-            values[place] = prod(axis.count(part) for axis, part in zip(axes, parts, strict=True))
-        elif inside is None:
-            values[place] = _enumerated(axes, parts, looks, dict(maps))
+    values, tables = np.zeros(extents, dtype=np.int64), dict(maps)
+    if order is None:
+        for place in product(*map(range, extents)):
+            values[place] = _count(axes, _parted(axes, place), looks, tables)
+        return Share(loops, values)
+    seen = _nothing(axes, looks)
+    turns = sorted(range(len(loops)), key=lambda at: order.index(loops[at]))
+    for digits in product(*(range(extents[at]) for at in turns)):
+        place = tuple(digits[turns.index(at)] for at in range(len(loops)))
+        found = _all_images(axes, _parted(axes, place), looks, tables)
+        values[place] = np.count_nonzero(~seen[found])
+        seen[found] = True
     return Share(loops, values)
+
+
+def _nothing(axes: Sequence[Axis], looks: Sequence[Look]) -> Flags:
+    """A flag for every image that there can be."""
+    images = prod(axis.fold.places(axis.size) for axis in axes) * prod(size for _, size in looks[0].places)
+    if images > MOST_POINTS:
+        raise AccelsimError(f"{images} elements over {_listed(axes)} are too many to tell which come again")
+    return np.zeros(images, dtype=np.bool_)
+
+
+def _count(
+    axes: Sequence[Axis], parts: Sequence[Sequence[int]], looks: Sequence[Look], maps: Mapping[str, tuple[int, ...]]
+) -> int:
+    """Distinct images in a tile."""
+    inside = _inside(axes, parts, looks) if _is_plain(looks) else None
+    if inside is True:
+        return prod(axis.count(part) for axis, part in zip(axes, parts, strict=True))
+    return 0 if inside is False else len(_enumerated(axes, parts, looks, maps))
+
+
+def _is_plain(looks: Sequence[Look]) -> bool:
+    """Whether only a mask says what a tile touches."""
+    return len(looks) == 1 and not looks[0].places
+
+
+def _all_images(
+    axes: Sequence[Axis], parts: Sequence[Sequence[int]], looks: Sequence[Look], maps: Mapping[str, tuple[int, ...]]
+) -> Integers:
+    """The distinct images in a tile; one that lies wholly inside the mask is not gone through point by point."""
+    inside = _inside(axes, parts, looks) if _is_plain(looks) else None
+    if inside is None:
+        return _enumerated(axes, parts, looks, maps)
+    key = np.zeros(1 if inside else 0, dtype=np.int64)
+    for axis, part in zip(axes, parts, strict=True):
+        images = np.unique(axis.fold.apply(axis.within(part)))
+        key = (key[:, None] * axis.fold.places(axis.size) + images).ravel()
+    return key
 
 
 def _parted(axes: Sequence[Axis], place: Sequence[int]) -> list[Sequence[int]]:
@@ -263,10 +319,16 @@ def _inside(axes: Sequence[Axis], parts: Sequence[Sequence[int]], looks: Sequenc
 
 def _enumerated(
     axes: Sequence[Axis], parts: Sequence[Sequence[int]], looks: Sequence[Look], maps: Mapping[str, tuple[int, ...]]
-) -> int:
+) -> Integers:
+    """The distinct images of a tile, point by point; an access without a coordinate of the others stands at 0 of it."""
     within = {axis.name: axis.within(part) for axis, part in zip(axes, parts, strict=True)}
-    found = [_images([a for a in axes if a.name in look.own], axes, within, look, maps) for look in looks]
-    return len(np.unique(np.concatenate(found)))
+    found = [
+        _images([a for a in axes if a.name in look.own], axes, within, look, maps)
+        for look in looks
+        if all(axis.name in look.own or 0 in within[axis.name] for axis in axes)
+    ]
+    images: Integers = np.unique(np.concatenate([*found, np.zeros(0, dtype=np.int64)]))
+    return images
 
 
 def _images(
