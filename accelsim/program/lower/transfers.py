@@ -165,18 +165,19 @@ def _serve(setting: Setting, moves: Moves, life: Life) -> None:
     A result that is not finished is read before it is written again.
     """
     for use in life.fetching:
-        _pass(setting, moves, life, use, "read", setting.stream_size(use, life.word), _made(setting, life, use))
+        read = setting.stream_size(use, life.word)
+        _pass(setting, moves, life, use, what="read", size=read, after=_made(setting, life, use))
     for use in life.writers:
         again = setting.again(setting.stream(use), life.word)
         turns = in_turn(setting.nest, setting.run_of(use), setting.run_of(use).along)
         after = [replace(edge, source=setting.task_of(use)) for edge in turns]
-        _pass(setting, moves, life, use, "partial", again, after)
+        _pass(setting, moves, life, use, what="partial", size=again, after=after)
         written = setting.stream_size(use, life.word)
-        _pass(setting, moves, life, use, "write", written, [Edge(setting.task_of(use))])
+        _pass(setting, moves, life, use, what="write", size=written, after=[Edge(setting.task_of(use))])
 
 
 def _pass(
-    setting: Setting, moves: Moves, life: Life, use: Use, what: str, size: Amount | None, after: Sequence[Edge]
+    setting: Setting, moves: Moves, life: Life, use: Use, *, what: str, size: Amount | None, after: Sequence[Edge]
 ) -> None:
     """A transfer between a unit and the level that serves it, beside the Einsum in the same iterations."""
     level, run = _port(setting, use), setting.run_of(use)
