@@ -41,7 +41,7 @@ class Division(Block):
                 f'output: must be signed and hold -1, as s{output.fraction + 1}.{output.fraction} does, got "{output}"'
             )
         for name, width in zip(("numerator", "denominator"), widths, strict=True):
-            check_size(f"bits of the {name}", width, 1, WIDEST)
+            check_size(name, width, 1, WIDEST)
         check_size("lanes", lanes, 1, MOST_LANES)
         check_size("division_bits", bits, 1, output.width + 1)
         self.widths = widths

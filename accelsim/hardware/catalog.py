@@ -15,6 +15,7 @@ UNITS = {
     "systolic": "systolic array of integers: output or weight stationary",
     "exp": "exp unit: range reduction, and chords of 2^-f",
     "softmax": "vector unit with online softmax: weights, maximum and denominator of a row",
+    "divide": "divider: quotients of several numerators by one denominator, rounded and saturated",
     "attention": "attention tile of one key per cycle: Q x K, online softmax, P x V",
 }
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from accelsim.errors import AccelsimError, nearest
-from accelsim.units import attention, buffer, dma, exp, link, softmax, systolic, vector
+from accelsim.units import attention, buffer, divide, dma, exp, link, softmax, systolic, vector
 from accelsim.units.fields import Checked, Parameter, parameters
 from accelsim.units.timing import Timing
 
@@ -69,6 +69,13 @@ UNITS = {
             softmax.SoftmaxParams,
             softmax.Scores,
             softmax.timing,
+        ),
+        Unit(
+            "divide",
+            "divider: a vector of quotients by restoring steps",
+            divide.DivideParams,
+            divide.Quotients,
+            divide.timing,
         ),
         Unit(
             "attention",

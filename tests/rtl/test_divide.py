@@ -1,130 +1,178 @@
-"""The divider in hardware: all small numbers, random large ones, every edge, proofs."""
+"""The divider in hardware: every bit and every edge, proofs, and faults on purpose."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import cache
 
-import numpy as np
 import pytest
-from amaranth.lib import data
+from amaranth.hdl import Const, Module, Mux, Value
 
 from accelsim.errors import AccelsimError
 from accelsim.formats import FixedFormat
-from accelsim.golden.fixed import Codes, divide, saturate
-from accelsim.units.timing import Timing
-from rtl.bench import Case, UnitUnderTest, devices_of, pack, simulate, sweep, unpack
-from rtl.divide import Divider, division_input
-from rtl.fixed import shape_of
-from rtl.formal import check_ready_paths, prove, stream_rules
-from rtl.sim.case import Job, Streams
-from tests.rtl.rigid import SEED, Lossy, wrong
+from accelsim.hardware.divide import UNIT, DivideSetup, build
+from rtl.bench import Device, devices_of, simulate, soak, sweep
+from rtl.bench.plan import CASES
+from rtl.block import Block
+from rtl.divide import Divider, Division
+from rtl.formal import check_ready_paths, goes_on, prove, stream_rules
+from rtl.mutation import mutants, run_mutants, run_variants
+from rtl.verilog import lint, verilog_text
+from tests.rtl.rigid import SEED, TIMING, WAITING, Lossy, cases, common_variants, wrong
+
+BENCH, SETUPS = UNIT.under_test, UNIT.configurations
+EACH = pytest.mark.parametrize("name", SETUPS)
+SMALL: DivideSetup = UNIT.read({**UNIT.plain(SETUPS["small"]), "division_bits": 2})
 
 
-@dataclass(frozen=True)
-class Setup:
-    """Bits of numerators and of the denominator, format of quotients, lanes, bits per stage."""
-
-    numerator: int
-    denominator: int
-    output: FixedFormat
-    lanes: int
-    bits: int
-
-
-SETUPS = [
-    Setup(6, 4, FixedFormat(5, 2), 1, 1),
-    Setup(6, 4, FixedFormat(5, 2), 1, 4),
-    Setup(9, 6, FixedFormat(4, 3), 2, 5),
-    Setup(48, 47, FixedFormat(24, 15), 2, 3),
-    Setup(40, 30, FixedFormat(16, 0), 3, 9),
-]
-
-
-def build(setup: Setup) -> Divider:
-    return Divider((setup.numerator, setup.denominator), setup.output, setup.lanes, setup.bits)
-
-
-def beats(setup: Setup, rng: np.random.Generator) -> int:
-    return int(rng.integers(1, 20))
-
-
-def inputs(setup: Setup, number: int, rng: np.random.Generator) -> Streams:
-    """Numbers of any size, so that quotients are of any size too, and saturate; now and then a denominator of 0."""
-    bits = rng.integers(1, setup.numerator, (number, setup.lanes))
-    numerator = rng.integers(-(1 << bits), 1 << bits)
-    denominator = rng.integers(0, 1 << rng.integers(1, setup.denominator + 1, number))
-    return packed(setup, numerator, denominator)
-
-
-def packed(setup: Setup, numerator: Codes, denominator: Codes) -> Streams:
-    layout = division_input((setup.numerator, setup.denominator), setup.lanes)
-    return {"i": pack(layout, {"numerator": numerator, "denominator": denominator})}
-
-
-def golden(setup: Setup, number: int, streams: Streams) -> Streams:
-    given = unpack(division_input((setup.numerator, setup.denominator), setup.lanes), streams["i"])
-    below = given["denominator"][:, None]
-    quotient = saturate(divide(given["numerator"], np.maximum(below, 1), setup.output.fraction), setup.output)
-    layout = data.ArrayLayout(shape_of(setup.output), setup.lanes)
-    return {"o": pack(layout, np.where(below == 0, 0, quotient))}
-
-
-def timing(setup: Setup, number: int) -> Timing:
-    """One beat per edge; as many stages as give each bit of a quotient and one more."""
-    stages = -(-(setup.output.width + 1) // setup.bits)
-    return Timing(stages, stages + number - 1, number)
-
-
-DIVIDER = UnitUnderTest("divider", build, beats, inputs, golden, timing, rigid=True)
+@cache
+def devices() -> list[Device]:
+    return devices_of(BENCH, list(SETUPS.values()))
 
 
 def test_every_bit_and_edge() -> None:
-    assert wrong(simulate(devices_of(DIVIDER, SETUPS), sweep(DIVIDER, SETUPS, SEED))) == []
+    """The corners of the two smallest are all numerators by all denominators."""
+    tried = sweep(BENCH, list(SETUPS.values()), SEED)
+    assert len(tried) == (CASES + 1) * len(SETUPS)
+    all_pairs = [case for case in tried if case.name == "divide_1 corners"]
+    assert len(set(all_pairs[0].jobs[0].inputs["i"])) == 64 * 16
+    assert wrong(simulate(devices(), tried)) == []
 
 
-@pytest.mark.parametrize("place", [0, 1])
-def test_all_small_numbers(place: int) -> None:
-    """Every numerator of 6 bits by every denominator of 4."""
-    setup = SETUPS[place]
-    numerator, denominator = (grid.ravel() for grid in np.meshgrid(np.arange(-32, 32), np.arange(16)))
-    streams = packed(setup, numerator[:, None], denominator)
-    edges = timing(setup, len(numerator))
-    job = Job(streams, golden(setup, len(numerator), streams), edges.first, edges.last, edges.busy)
-    case = Case("all", f"divider_{place}", (job,))
-    assert wrong(simulate(devices_of(DIVIDER, SETUPS), [case], x_seeds=(1,))) == []
+def test_a_hundred_thousand_beats() -> None:
+    tried = soak(BENCH, SETUPS["lanes"], "divide_4", SEED)
+    assert sum(len(job.inputs["i"]) for case in tried for job in case.jobs) >= 100_000
+    assert wrong(simulate(devices(), tried, x_seeds=(1,))) == []
 
 
-@pytest.mark.parametrize("setup", [SETUPS[0], SETUPS[3]], ids=["small", "real"])
-def test_streams_keep_their_rules(setup: Setup) -> None:
-    check_ready_paths(build(setup))
-    assert prove(build(setup), stream_rules, 2).holds
+@EACH
+def test_verilog_is_clean(name: str) -> None:
+    lint(verilog_text(build(SETUPS[name]), "accelsim_divide"), "accelsim_divide")
+
+
+# Proofs.
+
+
+@EACH
+def test_streams_keep_their_rules(name: str) -> None:
+    check_ready_paths(build(SETUPS[name]))
+    assert prove(build(SETUPS[name]), stream_rules, 2).holds
 
 
 def test_proofs_speak_of_runs_that_exist() -> None:
-    assert prove(build(SETUPS[0]), stream_rules, 14, "cover").holds
+    assert prove(build(SMALL), stream_rules, 14, "cover").holds
+
+
+def test_a_willing_neighbour_is_served() -> None:
+    within = build(SMALL).division.stages + 1
+    assert prove(build(SMALL), goes_on(within), 20, "bounded").holds
+    assert prove(build(SMALL), goes_on(within), 12, "cover").holds
 
 
 def test_a_broken_variant_is_refuted() -> None:
-    assert prove(Lossy(build(SETUPS[1])), stream_rules, 14).verdict == "refuted"
+    assert prove(Lossy(build(SETUPS["once"])), stream_rules, 14).verdict == "refuted"
 
 
-@pytest.mark.parametrize(
-    ("setup", "message"),
-    [
-        (
-            Setup(8, 8, FixedFormat(8, 8), 1, 1),
-            'output: must be signed and hold -1, as s9.8 does, got "s8.8"',
-        ),
-        (Setup(0, 8, FixedFormat(8, 2), 1, 1), 'bits of the numerator: must be an integer from 1 to 128, got "0"'),
-        (
-            Setup(8, 200, FixedFormat(8, 2), 1, 1),
-            'bits of the denominator: must be an integer from 1 to 128, got "200"',
-        ),
-        (Setup(8, 8, FixedFormat(8, 2), 0, 1), 'lanes: must be an integer from 1 to 256, got "0"'),
-        (Setup(8, 8, FixedFormat(8, 2), 1, 10), 'division_bits: must be an integer from 1 to 9, got "10"'),
-    ],
-)
-def test_dividers_that_cannot_be_are_refused(setup: Setup, message: str) -> None:
+# Faults on purpose.
+
+
+class RoundsDown(Division):
+    """Cuts the bit off by which it should round."""
+
+    def _code(self, low: Value, high: Value, quotient: Value) -> Value:
+        return super()._code(low, high, quotient & ~Const(1, len(quotient)))
+
+
+class WrapsHigh(Division):
+    """A quotient just below what can be represented is rounded up to the lowest code."""
+
+    def _code(self, low: Value, high: Value, quotient: Value) -> Value:
+        most = (1 << self.output.width) - 1
+        code = super()._code(low, high, quotient)
+        wraps = ~low & ~high & (quotient == (1 << len(quotient)) - 1)
+        return Mux(wraps, code ^ most, code)[: self.output.width].as_signed()
+
+
+class NotLow(Division):
+    """Does not saturate what is too low."""
+
+    def _code(self, low: Value, high: Value, quotient: Value) -> Value:
+        return super()._code(Const(0), high, quotient)
+
+
+class NotEmpty(Division):
+    """A denominator of 0 gives what the steps make of it."""
+
+    def elaborate(self, platform: None) -> Module:
+        m = super().elaborate(platform)
+        for lane in range(self.lanes):
+            m.d.comb += self.quotient[lane].eq(Const(-1))
+        return m
+
+
+def with_division(kind: type[Division]) -> Divider:
+    found = build(SMALL)
+    found.division = kind(SMALL.widths, SMALL.output, SMALL.lanes, SMALL.division_bits)
+    return found
+
+
+def variants() -> dict[str, Block]:
+    """Same ports, one thing wrong."""
+    kinds = (RoundsDown, WrapsHigh, NotLow, NotEmpty)
+    return {
+        **common_variants(lambda: build(SMALL)),
+        **{kind.__name__: with_division(kind) for kind in kinds},
+        "sooner": build(replace(SMALL, division_bits=3)),
+        "other point": build(replace(SMALL, output=FixedFormat(5, 3))),
+    }
+
+
+def test_every_fault_made_by_hand_is_found() -> None:
+    found = run_variants(build(SMALL), variants(), cases(BENCH, SMALL))
+    assert [mutant.name for mutant in found.survivors] == []
+    how = {mutant.name: mutant.found for mutant in found.mutants}
+    assert len(how) >= 10
+    assert all("output at edge" in how[name] or "begins" in how[name] for name in TIMING)
+    assert all("gaps" in how[name] for name in WAITING)
+
+
+SURVIVORS = {
+    "cnot1 of division.lane0_stage1_rest_0 bit 6, at port Q bit 6 of $flatten\\division.$81": (
+        "changes no quotient of any numerator and denominator of the format: all pairs of them are tried"
+    ),
+}
+"""Faults that change nothing which a run could show, each with the reason."""
+
+
+def test_nine_of_ten_drawn_faults_are_found() -> None:
+    found = run_mutants(mutants(build(SMALL), 30, SEED, "divide_small"), cases(BENCH, SMALL))
+    assert len(found.mutants) == 30
+    assert found.share >= 0.9
+    assert {mutant.name for mutant in found.survivors} == set(SURVIVORS)
+
+
+# What is refused.
+
+BAD: list[tuple[dict[str, object], str]] = [
+    ({"output": "s8.8"}, 'output: must be signed and hold -1, as s9.8 does, got "s8.8"'),
+    ({"output": "u8.4"}, 'output: must be signed and hold -1, as s5.4 does, got "u8.4"'),
+    ({"numerator": 0}, 'numerator: must be an integer from 1 to 128, got "0"'),
+    ({"denominator": 200}, 'denominator: must be an integer from 1 to 128, got "200"'),
+    ({"denominator": 63}, 'denominator: must be at most 62 bits for an output of s24.15, got "63"'),
+    ({"numerator": 48}, 'numerator: must be at most 47 bits for an output of s24.15, got "48"'),
+    ({"lanes": 0}, 'lanes: must be an integer from 1 to 256, got "0"'),
+    ({"output": "s8", "division_bits": 10}, 'division_bits: must be an integer from 1 to 9, got "10"'),
+    ({"lane": 2}, 'lane: is no parameter; did you mean "lanes"?'),
+]
+
+
+@pytest.mark.parametrize(("values", "message"), BAD)
+def test_dividers_that_cannot_be_are_refused(values: dict[str, object], message: str) -> None:
     with pytest.raises(AccelsimError) as caught:
-        build(setup)
+        UNIT.read(values)
     assert str(caught.value) == message
+
+
+@EACH
+def test_plain_values_make_the_same_parameters(name: str) -> None:
+    assert UNIT.read(UNIT.plain(SETUPS[name])) == SETUPS[name]

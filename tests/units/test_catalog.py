@@ -22,6 +22,7 @@ SMALL: dict[str, dict[str, object]] = {
     "vector": {"lanes": 3, "elements": 10, "task": "reduce", "operators": {"exp": {"depth": 6}}, "operator": "exp"},
     "exp": {"lanes": 3, "elements": 10},
     "softmax": {"tile": 6, "lanes": 2, "keys": 20},
+    "divide": {"lanes": 3, "quotients": 20},
     "attention": {"depth": 3, "keys": 20},
     "dma": {"latency": 10, "bytes": 1000, "burst_beats": 7, "outstanding": 2},
     "buffer": {"ports": 3, "banks": 4, "words": 20},
