@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -11,6 +11,7 @@ from accelsim.formats import FixedFormat
 from accelsim.golden.attention_formats import TILED
 from accelsim.golden.exp import ExpUnit, exponential
 from accelsim.golden.fixed import Codes, Flags
+from accelsim.hardware.draw import codes, ends, few_or_many
 from accelsim.hardware.plain import from_plain, to_plain
 from accelsim.hardware.unit import HardwareUnit
 from accelsim.units.exp import Elements, ExpParams, timing
@@ -20,6 +21,8 @@ from rtl.sim.case import Streams
 
 Rng = np.random.Generator
 MOST_BEATS = 40
+MOST_CORNERS = 1024  # numbers
+FIRST = 64  # of the smallest and of the largest numbers
 
 
 @dataclass(frozen=True)
@@ -38,18 +41,37 @@ def build(setup: ExpSetup) -> Exp:
 
 
 def shape(setup: ExpSetup, rng: Rng) -> Elements:
-    return Elements(int(rng.integers(1, MOST_BEATS * setup.lanes + 1)))
+    return Elements(few_or_many(MOST_BEATS * setup.lanes, rng))
 
 
 def inputs(setup: ExpSetup, job: Elements, rng: Rng) -> Streams:
-    """Numbers of any size, most of them small; lanes that are masked here and there, and those past the end."""
-    lanes = setup.lanes
-    beats = -(-job.elements // lanes)
-    octaves = rng.uniform(0, setup.source.width, (beats, lanes))
-    x = np.minimum((2**octaves).astype(np.int64) - rng.integers(0, 2, (beats, lanes)), setup.source.highest)
-    used = np.arange(beats * lanes).reshape(beats, lanes) < job.elements
-    valid = used & (rng.random((beats, lanes)) < rng.choice([0.5, 1.0]))
-    return {"i": pack(exp_input(setup.source, lanes), {"x": x, "valid": flag_bits(valid), "last": last_of(beats)})}
+    """Numbers of any size, of any place in their range, or at its ends; lanes that are masked here and there."""
+    beats = -(-job.elements // setup.lanes)
+    size = beats * setup.lanes
+    octaves = np.minimum((2 ** rng.uniform(0, setup.source.width, size)).astype(np.int64), setup.source.highest)
+    kinds = (octaves, codes(setup.source, (size,), rng), ends(setup.source, (size,), rng))
+    x = kinds[int(rng.choice(len(kinds), p=(0.7, 0.2, 0.1)))]
+    return vector(setup, x, (np.arange(size) < job.elements) & (rng.random(size) < rng.choice([0.5, 1.0])))
+
+
+def vector(setup: ExpSetup, x: Codes, valid: Flags) -> Streams:
+    """A vector as the stream carries it: `x` and `valid` of whole beats."""
+    beats = len(x) // setup.lanes
+    grid, flags = x.reshape(beats, setup.lanes), flag_bits(valid.reshape(beats, setup.lanes))
+    return {"i": pack(exp_input(setup.source, setup.lanes), {"x": grid, "valid": flags, "last": last_of(beats)})}
+
+
+def corners(setup: ExpSetup, rng: Rng) -> Iterator[tuple[Elements, Streams]]:
+    """Every number of a small source; of a large one those about the ends of segments and of octaves, and some more."""
+    source, unit = setup.source, ExpUnit(setup.source, setup.target, setup.segments)
+    starts = np.arange((unit.working + 2) * setup.segments) / setup.segments
+    near = np.floor(starts * np.log(2) * 2.0**source.fraction).astype(np.int64)
+    known = np.unique(np.concatenate([near - 1, near, near + 1, np.arange(FIRST), source.highest - np.arange(FIRST)]))
+    every = known[(known >= 0) & (known <= source.highest)]
+    some = np.sort(rng.choice(every, MOST_CORNERS, replace=False)) if len(every) > MOST_CORNERS else every
+    x = np.arange(source.highest + 1) if source.highest < MOST_CORNERS else some
+    whole = np.pad(x, (0, -len(x) % setup.lanes))
+    yield Elements(len(x)), vector(setup, whole, np.arange(len(whole)) < len(x))
 
 
 def golden(setup: ExpSetup, job: Elements, streams: Streams) -> Streams:
@@ -106,6 +128,7 @@ UNIT = HardwareUnit(
         golden,
         lambda setup, job: timing(ExpParams(setup.lanes, 1, "pipelined", **asdict(setup.stages)), job),
         rigid=True,
+        corners=corners,
     ),
     configurations={name: read(values) for name, values in CONFIGURATIONS.items()},
     large={name: read(values) for name, values in LARGE.items()},

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from accelsim.golden.attention_formats import TILED, AttentionFormats
+from accelsim.golden.fixed import Codes, Flags
 from accelsim.golden.softmax import SoftmaxUnit, softmax
-from accelsim.hardware.attention import formats_of, mask
+from accelsim.hardware.attention import formats_of
+from accelsim.hardware.draw import few_or_many, mask, scores
 from accelsim.hardware.exp import flag_bits, flags_of, last_of
 from accelsim.hardware.plain import from_plain, to_plain
 from accelsim.hardware.unit import HardwareUnit
@@ -21,7 +23,7 @@ from rtl.softmax import Softmax, SoftmaxStages, scores_layout, softmax_layout
 
 Rng = np.random.Generator
 MOST_BEATS = 40
-SPREADS = (0.1, 2.0, 60.0)  # of scores: all alike, as in practice, and one far above the rest
+LONGEST_CORNER = 1024  # keys of the row that fills the sums as far as it takes no time
 
 
 @dataclass(frozen=True)
@@ -40,26 +42,54 @@ def build(setup: SoftmaxSetup) -> Softmax:
 
 
 def shape(setup: SoftmaxSetup, rng: Rng) -> Scores:
-    return Scores(int(rng.integers(1, min(MOST_BEATS * setup.lanes, setup.length) + 1)))
+    return Scores(few_or_many(min(MOST_BEATS * setup.lanes, setup.length), rng))
 
 
 def inputs(setup: SoftmaxSetup, job: Scores, rng: Rng) -> Streams:
-    """Scores of some spread that drift up or down, with masks of several kinds; noise in lanes past the last key."""
-    lanes, form = setup.lanes, setup.formats.scores
-    beats = -(-job.keys // lanes)
-    steps = rng.normal(0, rng.choice(SPREADS), beats * lanes) + np.arange(beats * lanes) * rng.normal(0, 0.3)
-    scores = np.clip((steps * 2**form.fraction).astype(np.int64), form.lowest, form.highest)
-    valid = np.zeros(beats * lanes, np.bool_)
-    valid[: job.keys] = mask(job.keys, rng)
-    fields = {"scores": scores.reshape(beats, lanes), "valid": flag_bits(valid.reshape(beats, lanes))}
+    """Scores and masks of some kind, also in lanes past the last key, where they mean nothing."""
+    keys = -(-job.keys // setup.lanes) * setup.lanes
+    return row(setup, scores(setup.formats.scores, keys, rng), mask(job.keys, rng))
+
+
+def row(setup: SoftmaxSetup, codes: Codes, valid: Flags) -> Streams:
+    """A row as the stream carries it: `codes` of whole beats, `valid` of its keys."""
+    lanes, beats = setup.lanes, len(codes) // setup.lanes
+    flags = np.zeros(len(codes), np.bool_)
+    flags[: len(valid)] = valid
+    fields = {"scores": codes.reshape(beats, lanes), "valid": flag_bits(flags.reshape(beats, lanes))}
     return {"i": pack(scores_layout(formats_of(setup.formats), lanes), {**fields, "last": last_of(beats)})}
+
+
+def corners(setup: SoftmaxSetup, rng: Rng) -> Iterator[tuple[Scores, Streams]]:
+    """Sums as large as they become; rows without a key before rows with keys; ramps by one code; lone and lowest keys.
+
+    Keys that are masked have the highest score.
+    """
+    form, most = setup.formats.scores, min(setup.length, 3 * setup.tile + 1)
+    low, high, each = form.lowest, form.highest, np.arange(most)
+    kinds: list[tuple[Codes, Flags]] = [
+        (np.full(min(setup.length, LONGEST_CORNER), low), np.full(min(setup.length, LONGEST_CORNER), fill_value=True)),
+        (np.full(most, high), each < 0),
+        (np.full(most, low), each >= 0),
+        (np.full(1, high), each[:1] < 0),
+        (np.full(1, low), each[:1] >= 0),
+        (np.where(each > most // 2, low, high), each > most // 2),
+        (np.where(each == most - 1, low, high), each == most - 1),
+        (np.where(each % 2, low, high), each > 0),
+        (np.maximum(high - most, low) + np.minimum(each, high - low), each >= 0),
+        (np.minimum(low + most, high) - np.minimum(each, high - low), each >= 0),
+    ]
+    for codes, valid in kinds:
+        spare = -len(codes) % setup.lanes
+        yield Scores(len(codes)), row(setup, np.clip(np.pad(codes, (0, spare), constant_values=high), low, high), valid)
 
 
 def golden(setup: SoftmaxSetup, job: Scores, streams: Streams) -> Streams:
     formats, lanes, beats = setup.formats, setup.lanes, setup.tile // setup.lanes
     given = unpack(scores_layout(formats_of(formats), lanes), streams["i"])
-    scores, valid = given["scores"].reshape(1, -1), flags_of(given["valid"], lanes).reshape(1, -1)
-    found = softmax(SoftmaxUnit(scores.size, setup.tile, lanes, formats), scores, valid)
+    codes, valid = given["scores"].reshape(1, -1), flags_of(given["valid"], lanes).reshape(1, -1)
+    unit = SoftmaxUnit(setup.length, setup.tile, lanes, formats)
+    found = softmax(unit, codes[:, : job.keys], valid[:, : job.keys])
     ends = np.arange(found.p.size // lanes) % beats == beats - 1
     seen = np.logical_or.accumulate((found.p != 0).any(axis=2)[0])
     after = found.denominator[0].repeat(beats)
@@ -97,11 +127,11 @@ CONFIGURATIONS: Mapping[str, Mapping[str, object]] = {
     "odd": {
         "lanes": 3,
         "tile": 15,
-        "length": 500,
+        "length": 120,
         "scores": "s12.6",
         "p": "u9.8",
         "factors": "u13.12",
-        **dict.fromkeys(("denominator", "accumulator"), "s24.12"),
+        **dict.fromkeys(("denominator", "accumulator"), "s20.12"),
         "segments": 4,
         "difference_stages": 0,
         "maximum_stages": 2,
@@ -112,7 +142,7 @@ LARGE: Mapping[str, Mapping[str, object]] = {"wide": {"lanes": 16, "tile": 64}}
 
 UNIT = HardwareUnit(
     name="softmax",
-    under_test=UnitUnderTest("softmax", build, shape, inputs, golden, edges, rigid=True),
+    under_test=UnitUnderTest("softmax", build, shape, inputs, golden, edges, rigid=True, corners=corners),
     configurations={name: read(values) for name, values in CONFIGURATIONS.items()},
     large={name: read(values) for name, values in LARGE.items()},
     read=read,

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from accelsim.formats import FixedFormat
 from accelsim.golden.fixed import Codes
 from accelsim.golden.systolic import ArrayWidths, multiply, partial_sums
+from accelsim.hardware.draw import codes, ends
 from accelsim.hardware.plain import from_plain, to_plain
 from accelsim.hardware.unit import HardwareUnit
 from accelsim.units.systolic import Product, SystolicParams, timing
@@ -20,6 +22,7 @@ from rtl.systolic import ArrayForm, SystolicArray, left_layout, result_layout, r
 
 Rng = np.random.Generator
 MORE = 12  # the longest stream of a job, beyond the rows of the array
+LONGEST_CORNER = 256  # but for the K of some
 
 
 @dataclass(frozen=True)
@@ -59,21 +62,21 @@ def prefetched(form: ArrayForm, jobs: Sequence[Job]) -> tuple[Job, ...]:
 
 
 def shape(form: ArrayForm, rng: Rng) -> Product:
-    """A tile of any size, often as large as the array; outputs in place: K as long as a sum may be."""
+    """A tile of any size, often as large as the array; outputs in place: now and then K as long as a sum may be."""
 
     def up_to(most: int) -> int:
         return most if rng.random() < 0.4 else int(rng.integers(1, most + 1))
 
     stream = form.rows + MORE
     if form.dataflow == "os":
-        return Product(up_to(form.rows), up_to(form.cols), up_to(min(stream, form.length)))
+        longest = min(form.length, LONGEST_CORNER if rng.random() < 0.05 else stream)
+        return Product(up_to(form.rows), up_to(form.cols), up_to(longest))
     return Product(up_to(stream), up_to(form.cols), up_to(form.products))
 
 
 def inputs(form: ArrayForm, tile: Product, rng: Rng) -> Streams:
     """Operands as the streams carry them; lanes, and rows of weights, past the end of the tile are 0."""
-    left = operand(form.left, (tile.M, tile.K), rng)
-    right = operand(form.right, (tile.K, tile.N), rng)
+    left, right = operands(form, tile, rng)
     if form.dataflow == "os":
         beats, rows = padded(left.T, tile.K, form.rows), padded(right, tile.K, form.cols)
         return {"left": packets(left_layout(form), beats), "right": pack(right_layout(form), {"data": rows})}
@@ -81,11 +84,18 @@ def inputs(form: ArrayForm, tile: Product, rng: Rng) -> Streams:
     return {"left": packets(left_layout(form), beats), "right": packets(right_layout(form), rows)}
 
 
-def operand(bits: int, size: tuple[int, int], rng: Rng) -> Codes:
-    """Integers of so many bits: any, or at the ends of the range, where sums become largest."""
-    low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
-    kinds = (rng.integers(low, high + 1, size), rng.choice((low, high), size), np.full(size, low))
-    return kinds[int(rng.choice(len(kinds), p=(0.6, 0.25, 0.15)))]
+def operands(form: ArrayForm, tile: Product, rng: Rng) -> tuple[Codes, Codes]:
+    """Left and right operand: of any numbers, at the ends of the range, or of one end each: sums become largest."""
+    sizes = (FixedFormat(form.left), (tile.M, tile.K)), (FixedFormat(form.right), (tile.K, tile.N))
+    kind = rng.random()
+    if kind < 0.5:
+        left, right = (codes(number, size, rng) for number, size in sizes)
+    elif kind < 0.7:
+        left, right = (ends(number, size, rng) for number, size in sizes)
+    else:
+        kinds = (number.lowest if rng.random() < 0.6 else number.highest for number, _ in sizes)
+        left, right = (np.full(size, end) for end, (_, size) in zip(kinds, sizes, strict=True))
+    return left, right
 
 
 def padded(values: Codes, rows: int, cols: int) -> Codes:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from accelsim.hardware.verify import Row, Verification
 from accelsim.report.text import aligned
+from rtl.bench.runner import X_SEEDS, seeds_of
 from rtl.sim.case import KINDS
+from rtl.tools import generator_versions, simulator_version, version
 
 HEAD = ("unit", "configuration", "cases", "beats", *(f"{kind} wrong" for kind in KINDS))
 MOST_FAILURES = 5
@@ -21,7 +23,7 @@ def table_text(found: Sequence[Verification]) -> str:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    return row.unit, row.configuration, str(row.cases), str(row.beats), *(str(row.wrong[kind]) for kind in KINDS)
+    return row.unit, row.configuration, str(len(row.cases)), str(row.beats), *(str(row.wrong[kind]) for kind in KINDS)
 
 
 def _shown(row: Row) -> list[str]:
@@ -31,22 +33,25 @@ def _shown(row: Row) -> list[str]:
 
 
 def _summary(one: Verification) -> str:
-    cases = sum(row.cases for row in one.rows)
+    cases = sum(len(row.cases) for row in one.rows)
     failed = sum(not row.passed for row in one.rows)
     verdict = f"{failed} of {len(one.rows)} configurations FAILED" if failed else "nothing wrong"
     return f"{one.unit}: {cases} cases, {len(one.rows)} configurations, {verdict}, {one.seconds:.1f} s"
 
 
 def table_document(found: Sequence[Verification], sim: str, seed: int) -> dict[str, object]:
-    """The same as plain data for JSON."""
+    """The same as plain data for JSON, with all that it takes to run the same cases again."""
     return {
         "schema": 1,
         "kind": "rtl-verification",
         "passed": all(one.passed for one in found),
         "sim": sim,
         "seed": seed,
+        "x_seeds": list(seeds_of(sim, X_SEEDS)),
+        "tools": {**generator_versions(), "cocotb": version("cocotb"), "simulator": simulator_version(sim)},
         "units": [{"unit": one.unit, "seconds": round(one.seconds, 3)} for one in found],
         "rows": [_plain(row) for one in found for row in one.rows],
+        "cases": [{"name": case, "device": row.device} for one in found for row in one.rows for case in row.cases],
     }
 
 
@@ -54,7 +59,9 @@ def _plain(row: Row) -> dict[str, object]:
     return {
         "unit": row.unit,
         "configuration": row.configuration,
-        "cases": row.cases,
+        "device": row.device,
+        "parameters": dict(row.parameters),
+        "cases": len(row.cases),
         "beats": row.beats,
         "wrong": row.wrong,
         "failures": list(row.failures),

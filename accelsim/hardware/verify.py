@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,9 @@ class Row:
     """What came of one configuration.
 
     Attributes:
-        cases: how many were run.
+        device: what the simulation model calls it.
+        parameters: all of them, as plain values.
+        cases: the names of those that were run.
         beats: payloads that moved, in all runs.
         wrong: differing bits, and edges that are not those of the timing function, by kind (`rtl.sim.case.KINDS`).
         failures: a line for each of the first things that were wrong.
@@ -28,7 +30,9 @@ class Row:
 
     unit: str
     configuration: str
-    cases: int
+    device: str
+    parameters: Mapping[str, object]
+    cases: tuple[str, ...]
     beats: int
     wrong: dict[str, int]
     failures: tuple[str, ...]
@@ -65,11 +69,14 @@ def verify(designs: Sequence[Design], sim: str, seed: int = SEED, waves: Path | 
     unit = designs[0].unit.under_test
     params = [design.params for design in designs]
     results = simulate(devices_of(unit, params), sweep(unit, params, seed), sim=sim, waves=waves)
-    rows = [_row(d, [r for r in results if r.case.device == f"{unit.name}_{n}"]) for n, d in enumerate(designs)]
+    devices = [f"{unit.name}_{place}" for place in range(len(designs))]
+    rows = [
+        _row(d, name, [r for r in results if r.case.device == name]) for d, name in zip(designs, devices, strict=True)
+    ]
     return Verification(unit.name, tuple(rows), time.monotonic() - start)
 
 
-def _row(design: Design, results: Sequence[Result]) -> Row:
+def _row(design: Design, device: str, results: Sequence[Result]) -> Row:
     wrong: Counter[str] = Counter(dict.fromkeys(KINDS, 0))
     for result in results:
         for fault in result.faults:
@@ -77,7 +84,9 @@ def _row(design: Design, results: Sequence[Result]) -> Row:
     return Row(
         unit=design.unit.name,
         configuration=design.label,
-        cases=len({result.case.name for result in results}),
+        device=device,
+        parameters=dict(design.plain),
+        cases=tuple(dict.fromkeys(result.case.name for result in results)),
         beats=sum(len(moved) for result in results for moved in result.observed.transfers.values()),
         wrong=dict(wrong),
         failures=tuple(f"{_run(result)}: {line}" for result in results for line in result.failures),

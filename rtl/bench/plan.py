@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -17,6 +17,13 @@ S = TypeVar("S")
 Rng = np.random.Generator
 GAPS = (0.0, 0.4, 0.6)
 SOAK_BEATS = 100_000
+STALLED = ((0.0, 0.4), (0.4, 0.0), (0.4, 0.4), (0.8, 0.8), (0.0, 0.9))  # gaps at inputs and at outputs
+RESETS = 3 * ((0.0, 0.0, 0.0), (0.0, 0.6, 0.0), (0.4, 0.4, 0.6))  # gaps before at inputs and outputs, and after
+JOBS_BEFORE_RESET = 10
+DRAWS = 4  # of shapes, of which a brief job has the shortest
+STALLED_OUTPUTS = 48  # of a case with gaps, at least: a fault at one stalled edge in 50 has to be met
+MOST_JOBS = 48
+CASES = 6 + len(RESETS) + len(STALLED)
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,7 @@ class UnitUnderTest(Generic[P, S]):
         timing: edges of a job of that shape: `first`, `last`, `busy`.
         rigid: whether the unit stands still as a whole while an output stalls.
         pins: values of inputs that are not streams.
+        corners: jobs that chance would hardly draw: shapes and inputs, as `shape` and `inputs` give them.
     """
 
     name: str
@@ -42,10 +50,15 @@ class UnitUnderTest(Generic[P, S]):
     timing: Callable[[P, S], Edges]
     rigid: bool = False
     pins: Callable[[P], Mapping[str, int]] = lambda params: {}
+    corners: Callable[[P, Rng], Iterable[tuple[S, Streams]]] = lambda params, rng: ()
 
     def job(self, params: P, shape: S, rng: Rng) -> Job:
         """A job of that shape with random inputs."""
-        inputs = {name: _beats(beats) for name, beats in self.inputs(params, shape, rng).items()}
+        return self.job_of(params, shape, self.inputs(params, shape, rng))
+
+    def job_of(self, params: P, shape: S, streams: Streams) -> Job:
+        """A job of that shape with these inputs."""
+        inputs = {name: _beats(beats) for name, beats in streams.items()}
         outputs = {name: _beats(beats) for name, beats in self.golden(params, shape, inputs).items()}
         edges = self.timing(params, shape)
         return Job(inputs, outputs, edges.first, edges.last, edges.busy)
@@ -66,11 +79,11 @@ def devices_of(unit: UnitUnderTest[P, S], configurations: Sequence[P]) -> list[D
 
 
 def sweep(unit: UnitUnderTest[P, S], configurations: Sequence[P], seed: int) -> list[Case]:
-    """The cases of all configurations, whose devices are those of `devices_of`; 14 for each.
+    """The cases of all configurations, whose devices are those of `devices_of`; CASES for each, and one of corners.
 
     Without gaps, where edges must be exact: a lone job (twice), two and five equal ones back to back, five of mixed
-    shapes (twice), and jobs after a reset in mid-stream (twice). With gaps, where bits must be the same and nothing
-    early: on one side, on the other, on both, and after a reset.
+    shapes (twice), the corners of the unit if it has any, and jobs after a reset in mid-stream. With gaps, where bits
+    must be the same and nothing early: on one side, on the other, on both, and before and after a reset.
     """
     return [
         case
@@ -87,14 +100,35 @@ def _cases(unit: UnitUnderTest[P, S], params: P, name: str, rng: Rng) -> Iterato
     for turn in (1, 2):
         yield case(f"lone {turn}", unit.jobs(params, rng, 1))
         yield case(f"mixed {turn}", unit.jobs(params, rng, 5))
-    for gap_in, gap_out, gap_after in ((0.0, 0.0, 0.0), (0.0, 0.6, 0.0), (0.4, 0.4, 0.6)):
-        jobs = unit.jobs(params, rng, 3)
+    for turn, (gap_in, gap_out, gap_after) in enumerate(RESETS, 1):
+        jobs = _with_brief_jobs(unit, turn % 2).jobs(params, rng, JOBS_BEFORE_RESET)
         cut = Cut(jobs, _some_edge(jobs, rng), gap_in, gap_out)
-        yield case(f"after a reset with gaps {gap_in} {gap_out}", unit.jobs(params, rng, 2), gap_after, cut=cut)
+        what = f"after a reset {turn} with gaps {gap_in} {gap_out}"
+        yield case(what, unit.jobs(params, rng, 2), gap_after, cut=cut)
     for number in (2, 5):
         yield case(f"{number} equal", unit.jobs(params, rng, number, equal=True))
-    for gap_in, gap_out in ((0, 0.4), (0.4, 0), (0.4, 0.4), (0.6, 0.6), (0, 0.6)):
-        yield case(f"gaps {gap_in} {gap_out}", unit.jobs(params, rng, 4), gap_in, gap_out)
+    for gap_in, gap_out in STALLED:
+        yield case(f"gaps {gap_in} {gap_out}", _some_outputs(_with_brief_jobs(unit, 0.5), params, rng), gap_in, gap_out)
+    if corners := [unit.job_of(params, shape, streams) for shape, streams in unit.corners(params, rng)]:
+        yield case("corners", tuple(corners))
+
+
+def _with_brief_jobs(unit: UnitUnderTest[P, S], share: float) -> UnitUnderTest[P, S]:
+    """The same unit with such a share of its jobs short, so that many are on their way at once."""
+
+    def shape(params: P, rng: Rng) -> S:
+        drawn = [unit.shape(params, rng) for _ in range(DRAWS if rng.random() < share else 1)]
+        return min(drawn, key=lambda each: unit.timing(params, each).busy)
+
+    return replace(unit, shape=shape)
+
+
+def _some_outputs(unit: UnitUnderTest[P, S], params: P, rng: Rng) -> tuple[Job, ...]:
+    """Four jobs, or as many more as give STALLED_OUTPUTS payloads, but at most MOST_JOBS."""
+    jobs = unit.jobs(params, rng, 4)
+    outputs = sum(len(beats) for job in jobs for beats in job.outputs.values())
+    enough = -(-STALLED_OUTPUTS * len(jobs) // outputs)
+    return jobs if enough <= len(jobs) else unit.jobs(params, rng, min(enough, MOST_JOBS))
 
 
 def _some_edge(jobs: tuple[Job, ...], rng: Rng) -> int:

@@ -35,9 +35,7 @@ def simulate(
     Raises AccelsimError where nothing ran: no case, a missing tool, a simulation that ended early.
     """
     _check(devices, cases)
-    seeds = tuple(x_seeds) if sim == "verilator" else (0,)
-    if not seeds:
-        raise AccelsimError("x_seeds: must have at least one seed")
+    seeds = seeds_of(sim, x_seeds)
     model = build_model(devices, sim, waves=waves is not None)
     with tempfile.TemporaryDirectory(prefix="accelsim-bench-") as box:
         folders = {seed: Path(box, f"seed{seed}") for seed in seeds}
@@ -52,6 +50,13 @@ def simulate(
         for seed in seeds
         for observed in [seen[seed][place]]
     ]
+
+
+def seeds_of(sim: str, x_seeds: Sequence[int]) -> tuple[int, ...]:
+    """Of what is not initialised, one for each run. Icarus has X instead, and runs once."""
+    if not x_seeds:
+        raise AccelsimError("x_seeds: must have at least one seed")
+    return tuple(x_seeds) if sim == "verilator" else (0,)
 
 
 def _told(devices: Sequence[Device], cases: Sequence[Case]) -> str:

@@ -95,7 +95,7 @@ class Source:
 
 
 class Sink:
-    """Takes payloads from an output stream; waits for `wanted` of them."""
+    """Takes payloads from an output stream; waits for `wanted` of them, and then takes whatever more there is."""
 
     def __init__(self, wires: tuple[bool, int, Any, Any, Any], wanted: int, gap: float, rng: Random) -> None:
         self.ready = wires[3]
@@ -104,7 +104,7 @@ class Sink:
         self.ready.value = 1
 
     def drive(self) -> None:
-        if self.gap and self.high != (self.rng.random() >= self.gap):
+        if self.gap and self.high != (self.done or self.rng.random() >= self.gap):
             self.high = not self.high
             self.ready.value = self.high
 

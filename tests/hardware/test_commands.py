@@ -19,6 +19,8 @@ from accelsim.hardware import exp
 from accelsim.report.precision import bits_table
 from accelsim.units.exp import Elements
 from accelsim.units.timing import Timing
+from rtl.bench import sweep
+from rtl.bench.plan import CASES
 
 Output = tuple[int, str, str]
 Run = Callable[..., Output]
@@ -137,9 +139,19 @@ def test_verify_finds_nothing_wrong(run: Run, tmp_path: Path) -> None:
     found = document(run("verify", "exp", *TINY, "--seed", "7", "--json"))
     assert (found["passed"], found["seed"], found["sim"]) == (True, 7, "verilator")
     (row,) = found["rows"]
-    assert (row["unit"], row["cases"], row["failures"]) == ("exp", 14, [])
+    assert (row["unit"], row["cases"], row["failures"]) == ("exp", CASES + 1, [])
     assert row["beats"] > 100
     assert set(row["wrong"].values()) == {0}
+
+
+def test_verify_tells_what_it_takes_to_run_the_same_again(run: Run) -> None:
+    found = document(run("verify", "exp", *TINY, "--seed", "7", "--json"))
+    (row,) = found["rows"]
+    assert set(found["tools"]) == {"amaranth", "pyosys", "cocotb", "simulator"}
+    assert found["x_seeds"] == [1, 2]
+    assert {case["device"] for case in found["cases"]} == {row["device"]} == {"exp_0"}
+    cases = sweep(exp.UNIT.under_test, [exp.read(row["parameters"])], found["seed"])
+    assert [case["name"] for case in found["cases"]] == [case.name for case in cases]
 
 
 @pytest.mark.parametrize("kind", ["bits", "first", "last", "busy"])
@@ -164,7 +176,7 @@ def wrong(kind: str) -> Any:
     def timing(setup: Any, job: Any) -> Timing:
         edges = bench.timing(setup, job)
         off = {name: int(name == kind) for name in ("first", "last", "busy")}
-        return Timing(edges.first - off["first"], edges.last - off["last"], edges.busy + off["busy"])
+        return Timing(edges.first - off["first"], edges.last + off["last"], edges.busy + off["busy"])
 
     return replace(bench, golden=golden) if kind == "bits" else replace(bench, timing=timing)
 

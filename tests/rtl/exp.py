@@ -14,7 +14,8 @@ from accelsim.hardware.exp import UNIT, ExpSetup, build, last_of
 from rtl.bench import Case, Job, pack
 from rtl.block import Block
 from rtl.exp import Exp, ExpStages, exp_input, exp_output
-from tests.rtl.rigid import common_variants
+from rtl.pipeline import later
+from tests.rtl.rigid import Tired, common_variants
 
 SMALL: ExpSetup = UNIT.read({"source": "u9.4", "target": "s9.8", "segments": 4, "lanes": 2})
 
@@ -36,6 +37,30 @@ class Unmasked(Exp):
     def pipeline(self) -> Module:
         m = super().pipeline()
         m.d.comb += self.o.payload.y[1].eq(m.submodules.lane_1.y)
+        return m
+
+
+class NotZero(Exp):
+    """Far from 0 a lane keeps its lowest bit."""
+
+    def pipeline(self) -> Module:
+        m = super().pipeline()
+        far = self.i.payload.x[0] == self.lane[0].highest
+        (late,) = later(m, "far", self.depth, far=far)
+        with m.If(late & self.o.payload.valid[0]):
+            m.d.comb += self.o.payload.y[0].eq(1)
+        return m
+
+
+class NotOne(Exp):
+    """exp(0) is just below 1."""
+
+    def pipeline(self) -> Module:
+        m = super().pipeline()
+        (late,) = later(m, "zero", self.depth, zero=self.i.payload.x[0] == 0)
+        one = 1 << self.lane[1].fraction
+        with m.If(late & self.o.payload.valid[0]):
+            m.d.comb += self.o.payload.y[0].eq(min(one, self.lane[1].highest) - 1)
         return m
 
 
@@ -70,6 +95,9 @@ def variants() -> dict[str, Block]:
         "sooner": build(replace(setup, stages=ExpStages(horner_stages=0))),
         "unmasked": Unmasked(*lane),
         "endless": Endless(*lane),
+        "not zero": NotZero(*lane),
+        "not one": NotOne(*lane),
+        "tired": Tired(build(SMALL)),
         "remembers": Remembers(*lane),
         "not saturated": build(replace(setup, target=FixedFormat(9, 8, signed=False))),
         "other table": build(replace(setup, segments=8)),

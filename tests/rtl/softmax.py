@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
-from amaranth.hdl import Const, Module, Signal, Value
+from amaranth.hdl import Const, Module, Mux, Signal, Value
 
 from accelsim.hardware.attention import formats_of
 from accelsim.hardware.softmax import UNIT, SoftmaxSetup, build
@@ -12,7 +13,7 @@ from rtl.block import Block
 from rtl.exp import ExpStages
 from rtl.softmax import Beat, Softmax, SoftmaxStages
 from rtl.softmax_tile import TileStore, rank_of
-from tests.rtl.rigid import common_variants
+from tests.rtl.rigid import Around, common_variants
 
 SMALL: SoftmaxSetup = UNIT.read(
     {
@@ -67,6 +68,42 @@ class Filled(Softmax):
             m.d.comb += self.store.ranks[lane].eq(rank_of(beat.scores[lane], beat.valid[lane]))
 
 
+class TieShort(Softmax):
+    """Where a tile's maximum equals that of the tiles before, the factor is just below 1."""
+
+    def _add(self, m: Module, total: Value, factor: Value, beat: Beat) -> None:
+        tie = ~beat.grows & (factor == self.formats.one)
+        super()._add(m, total, Mux(tie, factor - 1, factor)[: len(factor)], beat)
+
+
+class NarrowTotal(Softmax):
+    """The sum of P over a tile wraps around where all P are 1."""
+
+    def _add(self, m: Module, total: Value, factor: Value, beat: Beat) -> None:
+        super()._add(m, Mux(total == self.tile * self.formats.most_p, 0, total), factor, beat)
+
+
+class LateKey(Softmax):
+    """A row is empty unless its first tile has a valid key."""
+
+    def _give(self, m: Module, beat: Beat, **values: Value) -> None:
+        first = Signal(init=1)
+        empty = Signal()
+        with m.If(beat.present):
+            m.d.sync += [first.eq(beat.ends & beat.last), empty.eq(Mux(first, beat.empty, empty))]
+        super()._give(m, replace(beat, empty=Mux(first, beat.empty, empty)), **values)
+
+
+class LowestMasked(Softmax):
+    """The lowest score counts as masked."""
+
+    def _fill(self, m: Module) -> None:
+        super()._fill(m)
+        for lane in range(self.lanes):
+            with m.If(self.i.payload.scores[lane] == self.formats.scores.lowest):
+                m.d.comb += self.store.ranks[lane].eq(0)
+
+
 class RemembersPlace(TileStore):
     """A tile that was begun before a reset is gone on with after it."""
 
@@ -91,13 +128,23 @@ def with_store(kind: type[TileStore]) -> Softmax:
     return found
 
 
+class NarrowDenominator(Around):
+    """The denominator lacks the highest bit that the longest row needs."""
+
+    def change(self, m: Module, outer: Any, inner: Any) -> None:
+        formats = formats_of(SMALL.formats)
+        most = SMALL.length * formats.most_p << formats.guard
+        m.d.comb += self.o.payload.denominator[most.bit_length() - 1].eq(0)
+
+
 def variants() -> dict[str, Block]:
     """Same ports, one thing wrong."""
     parts = (formats_of(SMALL.formats), SMALL.length, SMALL.tile, SMALL.lanes, SMALL.stages)
-    kinds = (KeepsDenominator, OtherFactor, NeverEmpty, Swapped, Filled)
+    kinds = (KeepsDenominator, OtherFactor, NeverEmpty, Swapped, Filled, TieShort, NarrowTotal, LateKey, LowestMasked)
     return {
         **common_variants(lambda: build(SMALL)),
         **{kind.__name__: kind(*parts) for kind in kinds},
+        "narrow denominator": NarrowDenominator(build(SMALL)),
         "sooner": build(replace(SMALL, stages=SoftmaxStages(exp=ExpStages(shift_stages=0)))),
         "remembers": with_store(RemembersPlace),
         "keeps maximum": with_store(KeepsMaximum),

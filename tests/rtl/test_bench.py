@@ -29,6 +29,7 @@ from rtl import tools
 from rtl.bench import Case, Cut, Device, Job, Observed, device, failures, pack, simulate, sweep, unpack
 from rtl.bench.compare import begins, faults, without_stalls
 from rtl.bench.model import build_model
+from rtl.bench.plan import CASES, RESETS
 from rtl.block import Block
 from rtl.sim.codec import case_from, observed_from, plain_case, plain_observed
 from rtl.streams import SkidBuffer
@@ -165,10 +166,12 @@ def test_cases_and_observations_survive_the_file() -> None:
 def test_a_sweep_has_every_kind_of_case() -> None:
     cases = sweep(FIFO, [(8, 5)], 3)
     assert sweep(FIFO, [(8, 5)], 3) == cases != sweep(FIFO, [(8, 5)], 4)
-    assert len(cases) == 14
+    assert len(cases) == CASES <= 30
     assert {len(case.jobs) for case in cases if case.free} == {1, 2, 5}
-    assert sum(case.cut is not None for case in cases) == 3
-    assert {(case.gap_in, case.gap_out) for case in cases} >= {(0, 0.4), (0.4, 0), (0.6, 0.6)}
+    assert sum(case.cut is not None for case in cases) == len(RESETS)
+    stalled = [case for case in cases if case.gap_out and not case.cut]
+    assert {(case.gap_in, case.gap_out) for case in cases} >= {(0, 0.4), (0.4, 0), (0.8, 0.8), (0, 0.9)}
+    assert all(sum(len(job.outputs["o"]) for job in case.jobs) >= 20 for case in stalled)
     equal = [case for case in cases if case.name.endswith("5 equal")]
     assert len({(job.last, job.busy) for job in equal[0].jobs}) == 1
 

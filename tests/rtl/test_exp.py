@@ -13,12 +13,13 @@ from accelsim.formats import FixedFormat
 from accelsim.golden.exp import SEGMENTS, bases, log2_e_code
 from accelsim.hardware.exp import UNIT, ExpSetup, build
 from rtl.bench import Device, devices_of, simulate, soak, sweep
+from rtl.bench.plan import CASES
 from rtl.exp import Exp, ExpStages, log2_e, powers
 from rtl.formal import check_ready_paths, goes_on, prove, stream_rules
 from rtl.mutation import mutants, run_mutants, run_variants
 from rtl.verilog import lint, verilog_text
 from tests.rtl.exp import SMALL, every_number, variants
-from tests.rtl.rigid import SEED, TIMING, WAITING, Lossy, Withdrawn, cases, crowd, wrong
+from tests.rtl.rigid import SEED, TIMING, WAITING, Lossy, Withdrawn, cases, wrong
 
 BENCH, SETUPS = UNIT.under_test, UNIT.configurations
 EACH = pytest.mark.parametrize("name", SETUPS)
@@ -31,7 +32,7 @@ def devices() -> list[Device]:
 
 def test_every_bit_and_edge() -> None:
     tried = sweep(BENCH, list(SETUPS.values()), SEED)
-    assert len(tried) == 14 * len(SETUPS) >= 84
+    assert len(tried) == (CASES + 1) * len(SETUPS) >= 100
     assert wrong(simulate(devices(), tried)) == []
 
 
@@ -91,7 +92,7 @@ def test_a_broken_variant_is_refuted(kind: Callable[[Any], Any]) -> None:
 
 
 def test_every_fault_made_by_hand_is_found() -> None:
-    found = run_variants(build(SMALL), variants(), cases(BENCH, SMALL, 2))
+    found = run_variants(build(SMALL), variants(), cases(BENCH, SMALL))
     assert [mutant.name for mutant in found.survivors] == []
     how = {mutant.name: mutant.found for mutant in found.mutants}
     assert len(how) >= 10
@@ -110,7 +111,7 @@ SURVIVORS = {
 
 
 def test_nine_of_ten_drawn_faults_are_found() -> None:
-    tried = [every_number(SMALL, "exp_0"), *cases(BENCH, SMALL), *crowd(BENCH, SMALL)]
+    tried = cases(BENCH, SMALL)
     found = run_mutants(mutants(build(SMALL), 30, SEED, "exp_small"), tried)
     assert len(found.mutants) == 30
     assert found.share >= 0.9

@@ -16,6 +16,7 @@ from accelsim.errors import AccelsimError
 from accelsim.hardware.softmax import UNIT, SoftmaxSetup, build, edges, golden, inputs
 from accelsim.units.softmax import Scores
 from rtl.bench import Case, Device, devices_of, simulate, soak, sweep
+from rtl.bench.plan import CASES
 from rtl.formal import Claims, check_ready_paths, goes_on, prove, stream_rules
 from rtl.mutation import mutants, run_mutants, run_variants
 from rtl.sim.case import Job
@@ -36,7 +37,7 @@ def devices() -> list[Device]:
 
 def test_every_bit_and_edge() -> None:
     tried = sweep(BENCH, list(SETUPS.values()), SEED)
-    assert len(tried) == 14 * len(SETUPS) >= 70
+    assert len(tried) == (CASES + 1) * len(SETUPS) >= 100
     assert wrong(simulate(devices(), tried)) == []
 
 
@@ -128,7 +129,7 @@ def test_a_slow_store_is_refuted() -> None:
 
 
 def test_every_fault_made_by_hand_is_found() -> None:
-    found = run_variants(build(SMALL), variants(), cases(BENCH, SMALL, 2))
+    found = run_variants(build(SMALL), variants(), cases(BENCH, SMALL))
     assert [mutant.name for mutant in found.survivors] == []
     how = {mutant.name: mutant.found for mutant in found.mutants}
     assert len(how) >= 10
@@ -148,7 +149,7 @@ SURVIVORS = {
 
 
 def test_nine_of_ten_drawn_faults_are_found() -> None:
-    found = run_mutants(mutants(build(SMALL), 30, SEED, "softmax_small"), cases(BENCH, SMALL, 2))
+    found = run_mutants(mutants(build(SMALL), 30, SEED, "softmax_small"), cases(BENCH, SMALL))
     assert len(found.mutants) == 30
     assert found.share >= 0.9
     assert {mutant.name for mutant in found.survivors} == set(SURVIVORS)

@@ -15,7 +15,7 @@ from accelsim.golden.systolic import ArrayWidths, largest_k
 from accelsim.hardware.systolic import UNIT, edges
 from accelsim.units.systolic import Product
 from rtl.bench import Case, Device, Result, device, devices_of, simulate, soak, sweep
-from rtl.bench.plan import sum_of
+from rtl.bench.plan import CASES, sum_of
 from rtl.formal import check_ready_paths, goes_on, prove, stream_rules, together
 from rtl.mutation import Mutants, mutants, run_mutants, run_variants
 from rtl.systolic import ArrayForm, SystolicArray
@@ -65,7 +65,7 @@ def test_the_configurations_are_of_every_kind() -> None:
 
 def test_every_bit_and_edge() -> None:
     cases = sweep(UNIT_TESTED, FORMS, SEED)
-    assert len(cases) == 14 * len(FORMS)
+    assert len(cases) == CASES * len(FORMS) >= 160
     assert wrong(run(cases, (1, 2))) == []
 
 
@@ -163,15 +163,9 @@ def test_a_result_that_is_taken_back_is_refuted(form: ArrayForm) -> None:
 # Faults on purpose.
 
 
-def cases_of(form: ArrayForm) -> list[Case]:
-    """Two sweeps: as many cases as any configuration may have."""
-    found = [(seed, case) for seed in (SEED, SEED + 1) for case in sweep(UNIT_TESTED, [form], seed)]
-    return [replace(case, name=f"{case.name}, seed {seed}") for seed, case in found]
-
-
 @pytest.mark.parametrize("form", [OUTPUTS, WEIGHTS], ids=title)
 def test_every_fault_made_by_hand_is_found(form: ArrayForm) -> None:
-    report = run_variants(SystolicArray(form), variants(form), cases_of(form))
+    report = run_variants(SystolicArray(form), variants(form), sweep(UNIT_TESTED, [form], SEED))
     assert [mutant.name for mutant in report.survivors] == []
     found = {mutant.name: mutant.found for mutant in report.mutants}
     assert all("edge" in found[name] for name in ("later", "sooner", "bubble"))
@@ -191,7 +185,7 @@ def drawn() -> tuple[Mutants, ...]:
 
 @pytest.mark.parametrize(("place", "form"), [(0, OUTPUTS), (1, WEIGHTS)], ids=("os", "ws"))
 def test_nine_of_ten_drawn_faults_are_found(place: int, form: ArrayForm) -> None:
-    report = run_mutants(drawn()[place], cases_of(form), beside=[found.device for found in drawn()])
+    report = run_mutants(drawn()[place], sweep(UNIT_TESTED, [form], SEED), beside=[found.device for found in drawn()])
     assert len(report.mutants) == 30
     assert report.share >= 0.9
     assert {mutant.name for mutant in report.survivors} == SURVIVORS[form.dataflow]

@@ -1,0 +1,122 @@
+"""What a job of a unit reaches: corners by name, for counting over the cases that `verify` runs by default."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from accelsim.golden.fixed import Codes, Flags, Scale, requantise
+from accelsim.hardware.attention import AttentionSetup, formats_of
+from accelsim.hardware.divide import DivideSetup
+from accelsim.hardware.exp import ExpSetup, flags_of
+from accelsim.hardware.softmax import SoftmaxSetup
+from rtl.attention import key_layout, row_layout
+from rtl.attention_parts import query_layout
+from rtl.bench import Job, unpack
+from rtl.divide import division_input
+from rtl.exp import exp_input
+from rtl.softmax import scores_layout, softmax_layout
+from rtl.systolic import ArrayForm, left_layout, right_layout
+
+LONGEST = 1024  # keys: what is longer takes too long
+FAR = 40  # units of a score, of which exp is 0 in every format
+Corners = Iterator[tuple[str, bool]]
+
+
+def of_softmax(setup: SoftmaxSetup, job: Job) -> Corners:
+    formats = formats_of(setup.formats)
+    given = unpack(scores_layout(formats, setup.lanes), job.inputs["i"])
+    out = unpack(softmax_layout(formats, setup.lanes), job.outputs["o"])
+    scores, valid = given["scores"].reshape(-1), flags_of(given["valid"], setup.lanes).reshape(-1)
+    yield from of_row(setup, scores, valid)
+    yield "longest row", min(setup.length, LONGEST) <= len(scores)
+    yield "P is 1 in a whole beat", bool((out["p"] == formats.most_p).all(axis=1).any())
+    yield "factor of 0", not (out["old"].all() and out["new"].all())
+    spare = -len(scores) % setup.tile
+    tiles: Flags = np.pad(valid, (0, spare)).reshape(-1, setup.tile).max(axis=1)
+    yield "first tile without a key", bool(not tiles[0] and tiles.any())
+    yield "tile without a key between others", bool((~tiles[1:-1]).any() and tiles[-1])
+    yield "last tile without a key", bool(not tiles[-1] and tiles.any())
+
+
+def of_row(setup: SoftmaxSetup | AttentionSetup, scores: Codes, valid: Flags) -> Corners:
+    """Corners that a row of scores has in any unit."""
+    form = setup.formats.scores
+    seen, masked = scores[valid], scores[~valid]
+    yield "no key", len(seen) == 0
+    if not len(seen):
+        return
+    yield "one key", len(scores) == 1 or len(seen) == 1
+    yield "first key masked", not valid[0]
+    yield "last key masked", not valid[-1]
+    yield "masked key above the maximum", bool(len(masked) and masked.max() > seen.max())
+    yield "highest score", bool((seen == form.highest).any())
+    yield "lowest score", bool((seen == form.lowest).any())
+    yield "maximum is the lowest score", bool(seen.max() == form.lowest)
+    yield "two maxima", bool((seen == seen.max()).sum() > 1)
+    steps = np.diff(np.maximum.accumulate(seen))
+    yield "maximum grows by one code", bool((steps == 1).any())
+    yield "maximum grows far", bool((steps > min(FAR << form.fraction, form.highest)).any())
+    yield "maximum grows often", bool((steps > 0).sum() >= 4)
+
+
+def of_attention(setup: AttentionSetup, job: Job) -> Corners:
+    formats = formats_of(setup.formats)
+    query = unpack(query_layout(formats, setup.depth), job.inputs["q"])
+    keys = unpack(key_layout(formats, setup.depth, setup.columns), job.inputs["kv"])
+    output = unpack(row_layout(formats, setup.columns), job.outputs["o"])["output"]
+    scale = Scale(int(query["multiplier"][0]), int(query["shift"][0]))
+    dot, valid = (query["q"] @ keys["k"].T)[0], keys["valid"] != 0
+    yield from of_row(setup, requantise(dot, scale, setup.formats.scores), valid)
+    yield "longest row", len(valid) == min(setup.length, LONGEST)
+    yield "largest product", bool((dot == setup.depth * formats.q.lowest * formats.k.lowest).any())
+    yield "lowest product", bool((dot == setup.depth * formats.q.lowest * formats.k.highest).any())
+    yield "largest multiplier", scale.multiplier == (1 << 16) - 1
+    yield "smallest scale", (scale.multiplier, scale.shift) == (1, 47)
+    half = (1 << scale.shift) >> 1
+    yield "score halfway", bool(half and (dot * scale.multiplier % (2 * half) == half).any())
+    yield "V lowest throughout", bool(valid.any() and (keys["v"][valid] == formats.v.lowest).all())
+    yield "output below 0", bool((output < 0).any())
+
+
+def of_exp(setup: ExpSetup, job: Job) -> Corners:
+    x = unpack(exp_input(setup.source, setup.lanes), job.inputs["i"])
+    yield "0", bool((x["x"] == 0).any())
+    yield "largest number", bool((x["x"] == setup.source.highest).any())
+    yield "masked lane", bool((~flags_of(x["valid"], setup.lanes)).any())
+    yield "one beat", len(x["x"]) == 1
+
+
+def of_divide(setup: DivideSetup, job: Job) -> Corners:
+    given = unpack(division_input(setup.widths, setup.lanes), job.inputs["i"])
+    numerator, denominator = given["numerator"], given["denominator"][:, None]
+    twice = numerator.astype(object) << (setup.output.fraction + 1)
+    steps = (twice - denominator) % np.maximum(2 * denominator, 1).astype(object)
+    below = np.broadcast_to(denominator, numerator.shape)
+    fits = np.abs(twice) < denominator.astype(object) * (setup.output.highest * 2)
+    yield "denominator of 0", bool((below == 0).any())
+    yield "lowest numerator", bool((numerator == -(1 << (setup.numerator - 1))).any())
+    yield "saturates high", bool(((numerator > 0) & (below > 0) & ~fits).any())
+    yield "saturates low", bool(((numerator < 0) & (below > 0) & ~fits).any())
+    yield (
+        "halfway or less than one code of the numerator below",
+        bool(
+            (
+                (below > 0)
+                & fits
+                & (numerator != 0)
+                & ((steps == 0) | (2 * below - steps <= 2 << setup.output.fraction))
+            ).any()
+        ),
+    )
+
+
+def of_systolic(form: ArrayForm, job: Job) -> Corners:
+    left = unpack(left_layout(form), job.inputs["left"])["data"]
+    ends = [-(1 << (bits - 1)) for bits in (form.left, form.right)]
+    yield "left operand all lowest", bool((left == ends[0]).all(axis=1).any())
+    if job.inputs["right"]:
+        right = unpack(right_layout(form), job.inputs["right"])["data"]
+        yield "right operand all lowest", bool((right == ends[1]).all(axis=1).any())
+    yield "one beat", len(left) == 1

@@ -1,0 +1,116 @@
+"""Parameters that nobody chose: either refused in one line, or generated, clean, and without a fault."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import pytest
+
+from accelsim.errors import AccelsimError
+from accelsim.hardware.catalog import UNITS, find_unit
+from rtl.bench import devices_of, simulate, sweep
+from rtl.verilog import lint, verilog_text
+
+SEED = 5
+ACCEPTED = 6
+EXP = ("range_stages", "lookup_stages", "horner_stages", "shift_stages")
+Plain = dict[str, object]
+
+
+def stages(rng: Random, *names: str) -> Plain:
+    return {name: rng.choice((0, 0, 1, 2, 3)) for name in names}
+
+
+def number(rng: Random, sign: str) -> str:
+    width = rng.randint(3, 30)
+    return f"{sign}{width}.{rng.randint(0, width)}"
+
+
+def sums(rng: Random, p: int) -> Plain:
+    fraction = p + rng.randint(0, 4)
+    width = rng.randint(fraction + 2, 60)
+    return dict.fromkeys(("denominator", "accumulator"), f"s{width}.{fraction}")
+
+
+def exp(rng: Random) -> Plain:
+    bits = rng.randint(0, 28)
+    target = rng.choice((f"u{bits + 2}.{bits}", f"s{bits + 1 + rng.randint(1, 3)}.{bits}", f"u{max(bits, 1)}.{bits}"))
+    shapes = {"segments": rng.choice((4, 8, 128)), "lanes": rng.choice((1, 2, 5))}
+    return {"source": number(rng, "u"), "target": target, **shapes, **stages(rng, *EXP)}
+
+
+def softmax(rng: Random) -> Plain:
+    lanes, p, factor = rng.choice((1, 2, 3, 8)), rng.randint(2, 20), rng.randint(2, 26)
+    formats = {
+        "scores": number(rng, "s"),
+        "p": rng.choice((f"s{p + 1}.{p}", f"u{p}.{p}", f"u{p + 2}.{p}")),
+        "factors": f"u{factor + 1}.{factor}",
+        "segments": rng.choice((4, 16, 128)),
+        **sums(rng, p),
+    }
+    sizes = {"lanes": lanes, "tile": lanes * rng.choice((1, 2, 7)), "length": rng.choice((1, 7, 333))}
+    return {**sizes, **formats, **stages(rng, "maximum_stages", "difference_stages", "sum_stages", *EXP)}
+
+
+def attention(rng: Random) -> Plain:
+    p, width = rng.randint(2, 24), rng.randint(3, 30)
+    formats: Plain = {
+        **{name: f"{rng.choice('su')}{rng.randint(2, 10)}" for name in ("q", "k", "v")},
+        "scores": number(rng, "s"),
+        **dict.fromkeys(("p", "factors"), f"u{p + 1}.{p}"),
+        **sums(rng, p),
+        "output": f"s{width}.{rng.randint(0, width - 1)}",
+        "division_bits": rng.randint(1, width + 1),
+    }
+    sizes = {"depth": rng.choice((1, 2, 5, 9)), "columns": rng.choice((1, 3)), "length": rng.choice((1, 7, 333))}
+    kinds = ("product", "level", "scale", "round", "difference", "weigh")
+    return {**sizes, **formats, **stages(rng, *(f"{kind}_stages" for kind in kinds), *EXP)}
+
+
+def systolic(rng: Random) -> Plain:
+    left, right, dataflow = rng.randint(2, 18), rng.randint(2, 18), rng.choice(("os", "ws"))
+    rows, length = rng.choice((1, 2, 5)), rng.choice((1, 7, 300))
+    products = length if dataflow == "os" else min(length, rows)
+    sizes = {"rows": rows, "cols": rng.choice((1, 2, 5)), "length": length}
+    widths = {"left": left, "right": right, "accumulator": (products << (left + right - 2)).bit_length() + 1}
+    buffers = {"weight_buffers": rng.randint(1, 2)} if dataflow == "ws" else {}
+    registers = stages(rng, "input_registers", "mac_registers", "output_registers")
+    return {"dataflow": dataflow, **sizes, **widths, **buffers, **registers}
+
+
+def divide(rng: Random) -> Plain:
+    width = rng.randint(2, 30)
+    widths = {"numerator": rng.choice((1, 3, 20, 61)), "denominator": rng.choice((1, 3, 20, 61))}
+    output = {"output": f"s{width}.{rng.randint(0, width - 1)}", "division_bits": rng.randint(1, width + 1)}
+    return {**widths, **output, "lanes": rng.choice((1, 2, 3))}
+
+
+DRAWN: dict[str, Callable[[Random], Plain]] = {
+    "exp": exp,
+    "softmax": softmax,
+    "attention": attention,
+    "systolic": systolic,
+    "divide": divide,
+}
+
+
+def accepted(name: str) -> list[Any]:
+    """Parameters that the unit takes; what it does not take is refused in a line."""
+    rng, unit, found = Random(SEED), find_unit(name), []
+    while len(found) < ACCEPTED:
+        try:
+            found.append(unit.read(DRAWN[name](rng)))
+        except AccelsimError as error:
+            assert "\n" not in str(error)
+    return found
+
+
+@pytest.mark.parametrize("name", list(UNITS))
+def test_parameters_that_nobody_chose(name: str) -> None:
+    bench, setups = find_unit(name).under_test, accepted(name)
+    for setup in setups:
+        lint(verilog_text(bench.build(setup), f"accelsim_{name}"), f"accelsim_{name}")
+    results = simulate(devices_of(bench, setups), sweep(bench, setups, SEED), x_seeds=(1,))
+    assert [f"{result.case.name}: {line}" for result in results for line in result.failures] == []
