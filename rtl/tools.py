@@ -25,10 +25,15 @@ DISTRIBUTIONS = {
 SIMULATORS = ("verilator", "icarus")
 
 
+def installed(module: str) -> bool:
+    """Whether a Python module is there."""
+    return importlib.util.find_spec(module) is not None
+
+
 def need(*modules: str) -> None:
     """Raise AccelsimError, with the command that installs it, for a Python module that is not there."""
     for module in modules:
-        if importlib.util.find_spec(module) is None:
+        if not installed(module):
             raise AccelsimError(f"{DISTRIBUTIONS[module]} is not installed; it comes with: {INSTALL}")
 
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from accelsim.commands.names import kind_of_file
 from accelsim.commands.reply import Reply, place_of
 from accelsim.errors import AccelsimError
 from accelsim.shipped import looks_like_path
+
+if TYPE_CHECKING:
+    from accelsim.arch.model import Arch
 
 HELP = "whether files are valid, completely"
 
@@ -56,7 +60,18 @@ def _arch(path: str) -> str:
     from accelsim.arch import load_arch
 
     arch = load_arch(path)
-    return f"{_count(len(arch.units), 'unit')}, {_count(len(arch.levels), 'level')}"
+    summary = f"{_count(len(arch.units), 'unit')}, {_count(len(arch.levels), 'level')}"
+    return f"{summary}, {_rtl(arch)}" if any(unit.rtl for unit in arch.units.values()) else summary
+
+
+def _rtl(arch: Arch) -> str:
+    """What became of `rtl:` entries, whose parameters the generators know, which need tools of their own."""
+    from accelsim.hardware.design import arch_designs
+    from rtl.tools import INSTALL, installed
+
+    if not installed("amaranth"):
+        return f"rtl entries not checked without: {INSTALL}"
+    return _count(len(arch_designs(arch)), "rtl unit")
 
 
 def _mapping(path: str) -> str:

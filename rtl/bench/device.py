@@ -69,4 +69,4 @@ def _declaration(found: Device, pin: Pin) -> str:
 
 def _instance(found: Device) -> str:
     links = ",\n    ".join(f".{pin.name}({found.wire(pin.name)})" for pin in _pins(found))
-    return f"  dut_{found.name} {found.name} (\n    {links}\n  );"
+    return f"  dut_{found.name} under_test_{found.name} (\n    {links}\n  );"

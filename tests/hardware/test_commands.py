@@ -216,3 +216,22 @@ def test_more_bits_are_no_worse_until_others_are_coarser() -> None:
         assert known[0] > 100 * known[-1]
         assert all(later < 1.2 * sooner for sooner, later in pairwise(known))
     assert table.where(format="s20.19").rows[0][4] is None, "P x V would overflow the array's accumulator"
+
+
+def test_check_looks_into_rtl_entries(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As the generators would: a parameter that no unit has is found before anything is to be generated."""
+    assert main(["check", "arch_configs/tiny.yaml"]) == 0
+    assert capsys.readouterr().out.endswith("2 levels, 3 rtl units)\n")
+    text = Path("arch_configs/tiny.yaml").read_text(encoding="utf-8")
+    (tmp_path / "bad.yaml").write_text(text.replace("unit: systolic", "unit: systolik"), encoding="utf-8")
+    assert main(["check", str(tmp_path / "bad.yaml")]) == 2
+    assert 'units.pe2d.rtl.unit: no hardware unit named "systolik"; did you mean "systolic"?' in capsys.readouterr().err
+
+
+def test_check_says_what_it_could_not_look_into(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "amaranth" else found(name))
+    assert main(["check", "arch_configs/tiny.yaml"]) == 0
+    assert 'rtl entries not checked without: pip install "accelsim[rtl]"' in capsys.readouterr().out
