@@ -98,7 +98,9 @@ DRAWN: dict[str, Callable[[Random], Plain]] = {
 
 def accepted(name: str) -> tuple[list[Any], list[str]]:
     """Parameters that the unit takes, and what was said of those that it refused on the way."""
-    rng, unit, found, refusals = Random(SEED), find_unit(name), [], []
+    rng, unit = Random(SEED), find_unit(name)
+    found: list[Any] = []
+    refusals: list[str] = []
     while len(found) < ACCEPTED:
         try:
             found.append(unit.read(DRAWN[name](rng)))
