@@ -78,8 +78,9 @@ def _resources(arch: Arch) -> Iterator[tuple[str, str, tuple[Fraction, str]]]:
     """Name, path and value with unit of everything that can be scaled."""
     yield "clock", "clock", (arch.clock_hz, "Hz")
     for level in arch.levels:
-        if level.bytes_per_s is not None:
-            yield f"{level.name} bandwidth", f"levels.{level.name}.bandwidth", (level.bytes_per_s, "B/s")
+        for port in level.ports:
+            way = port.name.removeprefix(level.name)
+            yield f"{port.name} bandwidth", f"levels.{level.name}.bandwidth{way}", (port.bytes_per_s, "B/s")
         if level.capacity_bytes is not None:
             yield f"{level.name} capacity", f"levels.{level.name}.capacity", (level.capacity_bytes, "B")
     for unit in arch.units.values():

@@ -9,7 +9,7 @@ from functools import partial
 from math import prod
 from pathlib import Path
 
-from accelsim.arch.model import CLASSES, DIMENSIONS, Arch, Component, Level, Op, Unit
+from accelsim.arch.model import ACCESS_KINDS, CLASSES, DIMENSIONS, AccessKind, Arch, Component, Level, Op, Port, Unit
 from accelsim.einsum.ast import Coordinate, IndexExpr, IndexOp, Size
 from accelsim.einsum.operators import parse_pattern
 from accelsim.einsum.parse import parse_index
@@ -74,13 +74,11 @@ def read_arch(document: Node, path: Path, lineage: tuple[str, ...]) -> Arch:
     """The architecture in a resolved document."""
     entries = document.fields(REQUIRED, OPTIONAL)
     components = {k: _component(k, n) for k, n in entries["components"].mapping().items()}
-    levels = tuple(_level(k, n, components) for k, n in entries["levels"].mapping().items())
-    if not levels:
-        raise entries["levels"].error("needs at least one level, the off-chip one first")
+    levels = _levels(entries["levels"], components)
     units = {k: _unit(k, n, components) for k, n in entries["units"].mapping().items()}
     if not units:
         raise entries["units"].error("needs at least one unit")
-    clash = set(units) & {level.name for level in levels}
+    clash = set(units) & {name for level in levels for name in (level.name, *(port.name for port in level.ports))}
     if clash:
         raise entries["units"].error(f'"{min(clash)}" names a level and a unit')
     return Arch(
@@ -122,8 +120,22 @@ def _known(node: Node, components: Mapping[str, Component]) -> str:
     return name
 
 
+def _levels(node: Node, components: Mapping[str, Component]) -> tuple[Level, ...]:
+    levels = tuple(_level(k, n, components) for k, n in node.mapping().items())
+    if not levels:
+        raise node.error("needs at least one level, the off-chip one first")
+    owners = {port.name: level.name for level in levels for port in level.ports}
+    for level in levels:
+        if owners.get(level.name, level.name) != level.name:
+            raise node.mapping()[level.name].error(f"is the name of a port of {owners[level.name]}")
+    if levels[0].read_out:
+        said = node.mapping()[levels[0].name].mapping()["read_out"]
+        raise said.error("there is no level outside the outermost one that its results could leave for")
+    return levels
+
+
 def _level(name: str, node: Node, components: Mapping[str, Component]) -> Level:
-    entries = node.fields(("capacity", "bandwidth", "component"), ("latency", "chunk"))
+    entries = node.fields(("capacity", "bandwidth", "component"), ("latency", "chunk", "read_out"))
     component = _known(entries["component"], components)
     if components[component].width_bytes is None:
         raise entries["component"].error(f'component "{component}" of a level needs a width')
@@ -133,10 +145,24 @@ def _level(name: str, node: Node, components: Mapping[str, Component]) -> Level:
     return Level(
         name,
         _amount(entries["capacity"], "B"),
-        _amount(entries["bandwidth"], "B/s"),
+        _ports(name, entries["bandwidth"]),
         component,
         latency_s,
         _whole_bytes(entries["chunk"]) if "chunk" in entries else None,
+        entries["read_out"].boolean() if "read_out" in entries else False,
+    )
+
+
+def _ports(name: str, node: Node) -> tuple[Port, ...]:
+    """One port that reads and writes share, or a port for each of them; none for what is unlimited."""
+    shared = not isinstance(node.value, dict)
+    said: dict[tuple[AccessKind, ...], Node] = {ACCESS_KINDS: node}
+    if not shared:
+        entries = node.fields(ACCESS_KINDS)
+        said = {(kind,): entries[kind] for kind in ACCESS_KINDS}
+    found = {kinds: _amount(one, "B/s") for kinds, one in said.items()}
+    return tuple(
+        Port(name if shared else f"{name}.{kinds[0]}", kinds, rate) for kinds, rate in found.items() if rate is not None
     )
 
 

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
+from typing import Literal
 
 from accelsim.yamlfile import Node
 
 DIMENSIONS = ("rows", "cols", "lanes")
+AccessKind = Literal["read", "write"]
+ACCESS_KINDS: tuple[AccessKind, ...] = ("read", "write")
 CLASSES = ("measured", "CACTI", "synthesised", "published", "fitted", "guess")
 
 
@@ -35,20 +38,52 @@ class Component:
 
 
 @dataclass(frozen=True)
-class Level:
-    """A storage level. `capacity_bytes` None: as large as needed; `bytes_per_s` None: as fast as needed.
+class Port:
+    """A way into a level whose bandwidth the accesses of `kinds` share.
 
     Attributes:
+        name: the level's, `dram`; where reads and writes have a port each, `glb.read` and `glb.write`.
+    """
+
+    name: str
+    kinds: tuple[AccessKind, ...]
+    bytes_per_s: Fraction
+
+    def seconds(self, read_bytes: Fraction, write_bytes: Fraction) -> Fraction:
+        """How long the bytes that are read from and written to the level keep the port busy."""
+        moved = {"read": read_bytes, "write": write_bytes}
+        return sum((moved[kind] for kind in self.kinds), Fraction(0)) / self.bytes_per_s
+
+
+@dataclass(frozen=True)
+class Level:
+    """A storage level. `capacity_bytes` None: as large as needed.
+
+    Attributes:
+        ports: its ports of limited bandwidth; a kind of access that none of them has is as fast as needed.
+        read_out: whether results that leave for the next level out, or off chip, are counted as read from this one.
         latency_s: from the last byte leaving it to the data being there; only depth `cycle` looks at it.
         chunk_bytes: what one stream moves before another has its turn; None: a row of its tile.
     """
 
     name: str
     capacity_bytes: Fraction | None
-    bytes_per_s: Fraction | None
+    ports: tuple[Port, ...]
     component: str
     latency_s: Fraction = Fraction(0)
     chunk_bytes: int | None = None
+    read_out: bool = False
+
+    def port(self, kind: AccessKind) -> Port | None:
+        """The port of a kind of access, None where that is as fast as needed."""
+        return next((port for port in self.ports if kind in port.kinds), None)
+
+    @property
+    def bytes_per_s(self) -> Fraction | None:
+        """What all ports together move at best; None where some kind of access is as fast as needed."""
+        if any(self.port(kind) is None for kind in ACCESS_KINDS):
+            return None
+        return sum((port.bytes_per_s for port in self.ports), Fraction(0))
 
 
 @dataclass(frozen=True)

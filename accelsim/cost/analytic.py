@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from collections.abc import Mapping as Table
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from accelsim.arch import Arch
+from accelsim.arch import Arch, Level
 from accelsim.cost.compute import Work, group_cycles, work_of
 from accelsim.cost.images import Counter
 from accelsim.cost.registers import register_accesses
@@ -40,16 +42,18 @@ class StepCost:
 @lru_cache(maxsize=64)
 def step_cost(placement: Placement) -> StepCost:
     """The cost of a placed step; memoised on the placement, which is compared by identity."""
-    counter = Counter.of(placement)
-    works = {e.name: work_of(placement, counter, e) for e in placement.einsums}
+    views = {name: placement.within(group) for group in placement.plan.groups for name in group.einsums}
+    counters = {view: Counter.of(view) for view in dict.fromkeys(map(placement.within, placement.plan.groups))}
+    works = {e.name: work_of(views[e.name], counters[views[e.name]], e) for e in placement.einsums}
     traffic: Traffic = {}
     parts = []
     for group in placement.plan.groups:
-        found = group_traffic(placement, counter, group)
+        view = placement.within(group)
+        found = group_traffic(view, counters[view], group)
         parts.append(_part(placement.arch, group, works, found))
         add_traffic(traffic, found)
     macs = count(placement.step.shapes, placement.step.types).macs
-    return StepCost(tuple(parts), works, traffic, _actions(placement, counter, works, traffic), macs)
+    return StepCost(tuple(parts), works, traffic, _actions(placement, counters, works, traffic), macs)
 
 
 def add_traffic(total: Traffic, found: Traffic) -> None:
@@ -60,17 +64,21 @@ def add_traffic(total: Traffic, found: Traffic) -> None:
 
 
 def _part(arch: Arch, group: Group, works: dict[str, Work], traffic: Traffic) -> Part:
-    """One group: what each level and the units would take alone, and the greatest of it."""
-    limits = {}
+    """One group: what each port of a level and the units would take alone, and the greatest of it."""
+    limits: dict[str, Fraction] = {}
     for level in arch.levels:
-        if level.bytes_per_s is not None:
-            moved = sum((t.total for t in traffic.get(level.name, {}).values()), Fraction(0))
-            limits[level.name] = moved / level.bytes_per_s
+        limits |= port_seconds(level, traffic.get(level.name, {}).values())
     compute = group_cycles(group, {name: works[name] for name in group.einsums}) / arch.clock_hz
     busiest = _busiest(group, works)
     limits[busiest] = compute
     bound_by = max(limits, key=lambda name: limits[name])
     return Part(group.name, max(limits.values()), limits, bound_by)
+
+
+def port_seconds(level: Level, moved: Iterable[Transfer]) -> dict[str, Fraction]:
+    """How long each limited port of a level would take alone."""
+    total = sum(moved, Transfer(Fraction(0), Fraction(0)))
+    return {port.name: port.seconds(total.read, total.write) for port in level.ports}
 
 
 def _busiest(group: Group, works: dict[str, Work]) -> str:
@@ -81,7 +89,9 @@ def _busiest(group: Group, works: dict[str, Work]) -> str:
     return max(busy, key=lambda unit: busy[unit])
 
 
-def _actions(placement: Placement, counter: Counter, works: dict[str, Work], traffic: Traffic) -> Actions:
+def _actions(
+    placement: Placement, counters: Table[Placement, Counter], works: dict[str, Work], traffic: Traffic
+) -> Actions:
     """Component to action to count: level accesses, operator uses, register accesses."""
     arch = placement.arch
     actions: Actions = {}
@@ -97,8 +107,9 @@ def _actions(placement: Placement, counter: Counter, works: dict[str, Work], tra
             table = actions.setdefault(f"{work.unit.name}.{component}", {"use": Fraction(0)})
             table["use"] += uses * work.points
     for group in placement.plan.groups:
+        view = placement.within(group)
         for name in group.einsums:
-            _add_registers(placement, counter, group, name, actions)
+            _add_registers(view, counters[view], group, name, actions)
     return _replaced(placement, actions)
 
 

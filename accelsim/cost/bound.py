@@ -6,7 +6,7 @@ from fractions import Fraction
 from math import prod
 
 from accelsim.arch import Arch
-from accelsim.cost.analytic import StepCost
+from accelsim.cost.analytic import StepCost, port_seconds
 from accelsim.cost.compute import point_cost
 from accelsim.cost.images import Counter, Visit, operands
 from accelsim.einsum.ast import Lookup
@@ -23,10 +23,8 @@ def step_bound(arch: Arch, step: Step) -> StepCost:
     """The lower bound of one step: compulsory bytes over bandwidth against operations over peak."""
     counts = count(step.shapes, step.types)
     table = _compulsory(step)
-    limits = {"compute": _compute_seconds(arch, step, counts)}
     off_chip = arch.off_chip
-    if off_chip.bytes_per_s is not None:
-        limits[off_chip.name] = sum((t.total for t in table.values()), Fraction(0)) / off_chip.bytes_per_s
+    limits = {"compute": _compute_seconds(arch, step, counts), **port_seconds(off_chip, table.values())}
     bound_by = max(limits, key=lambda name: limits[name])
     part = Part(step.name, max(limits.values()), limits, bound_by)
     return StepCost((part,), {}, {off_chip.name: table}, {}, counts.macs)

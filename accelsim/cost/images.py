@@ -13,7 +13,7 @@ from functools import cached_property
 
 from accelsim.einsum.affine import NEVER, conjunction, disjunction
 from accelsim.einsum.ast import Access, And, Coordinate, Index, IndexExpr, IndexOp, Int, Lookup, Or, Predicate, Test
-from accelsim.einsum.cascade import Einsum, Shapes
+from accelsim.einsum.cascade import Einsum, Shapes, Split
 from accelsim.einsum.fold import DROP, KEEP, Fold
 from accelsim.einsum.points import count_points
 from accelsim.einsum.presence import elements, presences
@@ -174,24 +174,13 @@ class View:
             return False
         if any(isinstance(item, Lookup) for item in walk(first)):
             return True
-        return first.edge is None and (_one_to_one(first.expr) or self._is_split(first.expr))
+        return first.edge is None and tells_apart(first.expr, self.counter.shapes.cascade.splits)
 
     def _is_settled(self, indices: tuple[Index, ...], folds: Mapping[str, Fold]) -> bool:
         """Whether the place in this dimension follows from what is kept of the coordinates."""
         same = all(index.expr == indices[0].expr and index.edge == indices[0].edge != "zero" for index in indices)
         sizes = self.counter.shapes.sizes
         return same and all(folds[c].distinct(sizes[c]) for c in coordinates(indices[0]))
-
-    def _is_split(self, expr: IndexExpr) -> bool:
-        """Whether an index is exactly `outer*step + inner` of a split: then it names the pair."""
-        splits = self.counter.shapes.cascade.splits
-        names = coordinates(expr)
-        if len(names) != 2 or any(n not in splits for n in names) or splits[names[0]] != splits[names[1]]:
-            return False
-        (outer, inner), step = splits[names[0]].parts, splits[names[0]].step
-        wholes = (IndexOp("*", Coordinate(outer), step), IndexOp("*", step, Coordinate(outer)))
-        sums = [(whole, Coordinate(inner)) for whole in wholes] + [(Coordinate(inner), whole) for whole in wholes]
-        return isinstance(expr, IndexOp) and expr.op == "+" and (expr.left, expr.right) in sums
 
     def _conditions(
         self, visit: Visit, tied: Sequence[int], places: Sequence[tuple[str, int, IndexExpr]], seen: set[str]
@@ -236,6 +225,22 @@ def _at(index: Index, place: IndexExpr, size: int) -> Predicate:
     below = And((Test("<", index.expr, Int(0)), Test("==", place, Int(0))))
     above = And((Test(">=", index.expr, Int(size)), Test("==", place, Int(size - 1))))
     return Or((inside, below, above))
+
+
+def tells_apart(expr: IndexExpr, splits: Mapping[str, Split]) -> bool:
+    """Whether an index has a value of its own for each value of its coordinates."""
+    return _one_to_one(expr) or _is_split(expr, splits)
+
+
+def _is_split(expr: IndexExpr, splits: Mapping[str, Split]) -> bool:
+    """Whether an index is exactly `outer*step + inner` of a split: then it names the pair."""
+    names = coordinates(expr)
+    if len(names) != 2 or any(n not in splits for n in names) or splits[names[0]] != splits[names[1]]:
+        return False
+    (outer, inner), step = splits[names[0]].parts, splits[names[0]].step
+    wholes = (IndexOp("*", Coordinate(outer), step), IndexOp("*", step, Coordinate(outer)))
+    sums = [(whole, Coordinate(inner)) for whole in wholes] + [(Coordinate(inner), whole) for whole in wholes]
+    return isinstance(expr, IndexOp) and expr.op == "+" and (expr.left, expr.right) in sums
 
 
 def _one_to_one(expr: IndexExpr) -> bool:

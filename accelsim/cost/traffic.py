@@ -169,7 +169,7 @@ class _Transfers:
         for level, kept in reversed(use.chain):
             self.ledger.add(level, life.tensor, (moved - first) * life.word, moved * life.word)
             if inner:
-                self.ledger.add(inner, life.tensor, write=(moved - first) * life.word)
+                self._leave(life, inner, moved, moved - first)
             moved, inner = self.filled([use], kept.at), level
         goes_out = life.wanted_outside or life.through_home
         share = use.chain[0][1].fraction if use.chain else Fraction(1)
@@ -177,10 +177,16 @@ class _Transfers:
             untouched = 0 if self._along(life) else self.counter.results(life.tensor) - first
             self._write_off_chip(life, share, moved, moved - first, untouched)
             if inner:
-                self.ledger.add(inner, life.tensor, write=(moved - first) * life.word)
+                self._leave(life, inner, moved, moved - first)
         if share < 1:
             updates = self.streamed([use])
             self._write_off_chip(life, 1 - share, updates, updates - first, 0)
+
+    def _leave(self, life: Life, level: str, moved: int, back: int) -> None:
+        """Tiles that leave the level that kept them, read from it where it counts that; `back` come in again."""
+        left = self.placement.arch.level(level)
+        out = moved if left is not None and left.read_out else 0
+        self.ledger.add(level, life.tensor, out * life.word, back * life.word)
 
     def _write_off_chip(self, life: Life, share: Fraction, written: int, back: int, untouched: int) -> None:
         """`untouched` elements are results of a reduction over no points: they are written all the same, whole."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Table
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from operator import eq, ge, gt, le, lt, ne
 
 from accelsim.arch import Arch, Unit
@@ -13,11 +14,12 @@ from accelsim.einsum.ast import Coordinate, IndexExpr, IndexOp, Int, MapCall, Si
 from accelsim.einsum.cascade import Einsum
 from accelsim.einsum.sizes import LARGEST, integer_value, size_values
 from accelsim.errors import AccelsimError, nearest
-from accelsim.mapping.model import OUTSIDE, Case, Group, Mapping, Plan, Tile
+from accelsim.mapping.model import Case, Group, Keep, Mapping, Plan, Splits, Tile
 from accelsim.mapping.read import read_plan
 from accelsim.workload import Step
 from accelsim.yamlfile import Node
 
+Digits = Table[str, tuple[tuple[str, int], ...]]
 TESTS = {"<": lt, "<=": le, "==": eq, "!=": ne, ">=": ge, ">": gt}
 
 
@@ -28,14 +30,29 @@ class Placement:
     Attributes:
         digits: coordinate of the cascade to its parts, outer to inner, each with the coordinates that one of it spans.
         owner: part to its coordinate.
+        own: for a group, by its Einsums, that splits coordinates or keeps tensors in its own way, the digits of the
+            coordinates that it splits. Parts, spread ranks and what is kept are those of `within(group)` there.
     """
 
     arch: Arch
     step: Step
     mapping: Mapping
     plan: Plan
-    digits: Table[str, tuple[tuple[str, int], ...]]
+    digits: Digits
     owner: Table[str, str]
+    own: Table[tuple[str, ...], Digits] = field(default_factory=dict)
+
+    def within(self, group: Group) -> Placement:
+        """The placement as a group sees it, one object for each group: this one where the group says nothing itself.
+
+        Raises:
+            AccelsimError: a part of two coordinates.
+        """
+        return self._views.get(group.einsums, self)
+
+    @cached_property
+    def _views(self) -> dict[tuple[str, ...], Placement]:
+        return {group.einsums: _view(self, group) for group in self.plan.groups if group.einsums in self.own}
 
     @property
     def einsums(self) -> tuple[Einsum, ...]:
@@ -98,36 +115,89 @@ def place(mapping: Mapping, arch: Arch, step: Step) -> Placement:
         AccelsimError: no case for the sizes, an unknown rank, loop, Einsum, unit, level or tensor, an Einsum that is
             not in exactly one group or not bound, or kept tensors that fit in no way.
     """
-    plan = read_plan(mapping.document, _case(mapping, step))
-    digits: dict[str, tuple[tuple[str, int], ...]] = {
-        c: ((c, 1),) for e in step.shapes.cascade.einsums for c in e.coordinates
-    }
-    fits: list[tuple[str, int, Tile]] = []
-    for rank, parts in plan.splits.items():
-        if rank in digits:
-            digits[rank] = _digits(rank, parts, arch, step, fits)
-        elif not _is_cascade_split(step, parts):
-            raise _unknown(plan.document, f"split.{rank}", "rank", rank, digits)
-    owner = _owners(plan.document, digits)
-    placement = Placement(arch, step, mapping, plan, digits, owner)
-    _check_names(placement)
     from accelsim.mapping.capacity import check_capacity, fitted
+    from accelsim.mapping.check import check_einsums, check_names
     from accelsim.mapping.sense import check_sense
 
+    plan = read_plan(mapping.document, _case(mapping, step))
+    check_einsums(plan, arch, step)
+    whole = {c: ((c, 1),) for e in step.shapes.cascade.einsums for c in e.coordinates}
+    digits = {**whole, **_split(plan, whole, arch, step)}
+    own = {g.einsums: _split_in(g, arch, step) for g in plan.groups if g.splits or g.keep}
+    placement = Placement(arch, step, mapping, plan, digits, _owners(plan.document, digits), own)
+    check_names(placement)
     check_sense(placement)
-    for rank, position, tile in fits:
-        placement = fitted(placement, rank, position, tile)
+    for fit in (*_fits(plan.splits, whole), *(fit for g in plan.groups for fit in _fits(g.splits, whole, g))):
+        placement = fitted(placement, fit)
     check_capacity(placement)
     return placement
 
 
-def _owners(document: Node, digits: Table[str, tuple[tuple[str, int], ...]]) -> dict[str, str]:
+@dataclass(frozen=True)
+class Fit:
+    """A part of a rank that takes what its level has room for: in one group, or (None) in all."""
+
+    rank: str
+    position: int
+    tile: Tile
+    group: Group | None
+
+
+def _fits(splits: Splits, ranks: Iterable[str], group: Group | None = None) -> Iterator[Fit]:
+    """The parts of coordinates that must fit."""
+    for rank, parts in splits.items():
+        for position, (_, tile) in enumerate(parts):
+            if tile.kind == "fit" and rank in ranks:
+                yield Fit(rank, position, tile, group)
+
+
+def _view(placement: Placement, group: Group) -> Placement:
+    digits = {**placement.digits, **placement.own[group.einsums]}
+    plan = replace(placement.plan, keep=_kept_instead(placement.plan.keep, group.keep))
+    return replace(placement, plan=plan, digits=digits, owner=_owners(group.node, digits), own={})
+
+
+def _kept_instead(keep: Table[str, Keep], own: Table[str, Keep]) -> dict[str, Keep]:
+    """What a group keeps in place of what the mapping says, level by level and tensor by tensor."""
+    found = dict(keep)
+    for level, mine in own.items():
+        said = keep.get(level, Keep(None, {}))
+        limit = said.limit_bytes if mine.limit_bytes is None else mine.limit_bytes
+        found[level] = Keep(limit, {**said.tensors, **mine.tensors})
+    return found
+
+
+def _split(plan: Plan, ranks: Iterable[str], arch: Arch, step: Step) -> dict[str, tuple[tuple[str, int], ...]]:
+    """The digits of the coordinates that the mapping splits."""
+    found = {}
+    for rank, parts in plan.splits.items():
+        if rank in ranks:
+            found[rank] = _digits(rank, parts, arch, step)
+        elif not _is_cascade_split(step, parts):
+            raise unknown(plan.document, f"split.{rank}", "rank", rank, ranks)
+    return found
+
+
+def _split_in(group: Group, arch: Arch, step: Step) -> dict[str, tuple[tuple[str, int], ...]]:
+    """The digits of the coordinates that a group splits for itself."""
+    mine = {c: None for e in step.shapes.cascade.einsums if e.name in group.einsums for c in e.coordinates}
+    for rank, parts in group.splits.items():
+        if rank not in mine and _is_cascade_split(step, parts):
+            raise group.node.error(
+                f"split.{rank}: the cascade itself has these parts, so all groups have: say it outside the groups"
+            )
+        if rank not in mine:
+            raise unknown(group.node, f"split.{rank}", "rank of this group", rank, mine)
+    return {rank: _digits(rank, parts, arch, step) for rank, parts in group.splits.items()}
+
+
+def _owners(node: Node, digits: Digits) -> dict[str, str]:
     """Part to its coordinate; a part has one only."""
     owner: dict[str, str] = {}
     for coordinate, parts in digits.items():
         for part, _ in parts:
             if part in owner:
-                raise document.error(f"split: {part} is a part of {owner[part]} and of {coordinate}")
+                raise node.error(f"split: {part} is a part of {owner[part]} and of {coordinate}")
             owner[part] = coordinate
     return owner
 
@@ -139,7 +209,7 @@ def _case(mapping: Mapping, step: Step) -> Case | None:
     for case in mapping.cases:
         for name, _, _ in case.when:
             if name not in values:
-                raise _unknown(mapping.document, "cases", "size", name, values)
+                raise unknown(mapping.document, "cases", "size", name, values)
         if all(TESTS[op](values[name], wanted) for name, op, wanted in case.when):
             return case
     tested = sorted({name for case in mapping.cases for name, _, _ in case.when})
@@ -152,18 +222,13 @@ def _is_cascade_split(step: Step, parts: tuple[tuple[str, Tile], ...]) -> bool:
     return split is not None and split.parts == tuple(part for part, _ in parts)
 
 
-def _digits(
-    rank: str, parts: tuple[tuple[str, Tile], ...], arch: Arch, step: Step, fits: list[tuple[str, int, Tile]]
-) -> tuple[tuple[str, int], ...]:
+def _digits(rank: str, parts: tuple[tuple[str, Tile], ...], arch: Arch, step: Step) -> tuple[tuple[str, int], ...]:
     """Parts with the coordinates that one of each spans; a part that must fit counts 1 until it is fitted."""
     spans: list[tuple[str, int]] = []
     inside = 1
-    for position in range(len(parts) - 1, -1, -1):
-        part, tile = parts[position]
+    for part, tile in reversed(parts):
         spans.append((part, inside))
-        if tile.kind == "fit":
-            fits.append((rank, position, tile))
-        elif tile.kind != "rest":
+        if tile.kind == "size":
             inside *= _tile_size(tile, arch, step)
             if inside > LARGEST:
                 raise tile.node.error(f"a tile of {rank} has {inside} coordinates; at most {LARGEST} are supported")
@@ -195,106 +260,13 @@ def _with_extents(expr: IndexExpr, arch: Arch, node: Node) -> IndexExpr:
         raise node.error(f'must be a size, rest, fit(LEVEL), rows(UNIT), cols(UNIT) or lanes(UNIT), got "{node.text}"')
     unit = expr.argument.name
     if unit not in arch.units:
-        raise _unknown(node, "", "unit", unit, arch.units)
+        raise unknown(node, "", "unit", unit, arch.units)
     if expr.name not in arch.units[unit].dims:
         raise node.error(f"unit {unit} has {' and '.join(arch.units[unit].dims)}, not {expr.name}")
     return Int(arch.units[unit].dims[expr.name])
 
 
-def _check_names(placement: Placement) -> None:
-    plan, arch = placement.plan, placement.arch
-    einsums = {e.name: e for e in placement.einsums}
-    for einsum, unit in plan.bind.items():
-        if unit not in arch.units:
-            raise _unknown(plan.document, "bind", "unit", unit, arch.units)
-        if einsum not in einsums:
-            raise _unknown(plan.document, f"bind.{unit}", "Einsum", einsum, einsums)
-    for name in plan.spatial:
-        if name not in einsums and name not in arch.units:
-            raise _unknown(plan.document, f"spatial.{name}", "unit or Einsum", name, {**einsums, **arch.units})
-    _check_spatial(placement, einsums)
-    _check_kept(placement)
-    _check_routes(placement, einsums)
-    _check_groups(placement, einsums)
-
-
-def _check_kept(placement: Placement) -> None:
-    plan, arch, tensors = placement.plan, placement.arch, placement.step.shapes.cascade.tensors
-    for level, keep in plan.keep.items():
-        if arch.level(level) in (None, arch.off_chip):
-            raise _unknown(plan.document, f"keep.{level}", "level", level, [v.name for v in arch.levels[1:]])
-        for tensor, kept in keep.tensors.items():
-            if tensor not in tensors:
-                raise _unknown(kept.node, "", "tensor", tensor, tensors)
-            if kept.at != OUTSIDE and kept.at not in placement.owner:
-                raise _unknown(kept.node, "at", "loop", kept.at, [*placement.owner, OUTSIDE])
-
-
-def _check_routes(placement: Placement, einsums: Table[str, Einsum]) -> None:
-    plan, arch, tensors = placement.plan, placement.arch, placement.step.shapes.cascade.tensors
-    for tensor, einsum in sorted(plan.forward):
-        if tensor not in tensors:
-            raise _unknown(plan.document, "forward", "tensor", tensor, tensors)
-        if einsum not in einsums:
-            raise _unknown(plan.document, "forward", "Einsum", einsum, einsums)
-    for tensor, level in plan.home.items():
-        if tensor not in tensors:
-            raise _unknown(plan.document, "home", "tensor", tensor, tensors)
-        if level != arch.off_chip.name:
-            raise plan.document.error(f"home.{tensor}: must be {arch.off_chip.name}, the outermost level, got {level}")
-
-
-def _check_spatial(placement: Placement, einsums: Table[str, Einsum]) -> None:
-    for name, dims in placement.plan.spatial.items():
-        unit = placement.unit(name) if name in einsums else placement.arch.units[name]
-        for dim, ranks in dims.items():
-            if dim not in unit.dims:
-                raise placement.plan.document.error(f"spatial.{name}: unit {unit.name} has no {dim}")
-            for rank in ranks:
-                if rank not in placement.owner:
-                    raise _unknown(placement.plan.document, f"spatial.{name}.{dim}", "rank", rank, placement.owner)
-
-
-def _check_groups(placement: Placement, einsums: Table[str, Einsum]) -> None:
-    seen: set[str] = set()
-    for group in placement.plan.groups:
-        for name in group.einsums:
-            if name not in einsums:
-                raise _unknown(group.node, "einsums", "Einsum", name, einsums)
-            if name in seen:
-                raise group.node.error(f"Einsum {name} is in two groups")
-            if name not in placement.plan.bind:
-                raise group.node.error(f"Einsum {name} is bound to no unit")
-            seen.add(name)
-        _check_loops(placement, group)
-    missing = [name for name in einsums if name not in seen]
-    if missing:
-        raise placement.plan.document.error(f"groups: Einsum {missing[0]} is in no group")
-
-
-def _check_loops(placement: Placement, group: Group) -> None:
-    for name in (*group.at, *group.exposed, *group.latency):
-        if name not in group.einsums:
-            raise _unknown(group.node, "at, exposed, latency", "Einsum", name, group.einsums)
-    for name in group.einsums:
-        inside = {part for c in placement.einsum(name).coordinates for part, _ in placement.digits[c]}
-        for loop in group.loops_of(name):
-            if loop not in placement.owner:
-                raise _unknown(group.node, "loops", "loop", loop, placement.owner)
-            if name in group.at and loop not in inside:
-                raise group.node.error(f"at.{name}: {name} has no rank {loop}")
-    for unit, tasks in group.order.items():
-        mine = [e for e in group.einsums if placement.plan.bind[e] == unit]
-        for task in tasks:
-            if task.partition("+")[0] not in mine:
-                raise _unknown(group.node, f"order.{unit}", "Einsum of that unit", task, mine)
-    for where, table in (("exposed", group.exposed), ("latency", group.latency)):
-        for name, latency in table.items():
-            known = placement.unit(name).latency
-            if latency not in known:
-                raise _unknown(group.node, f"{where}.{name}", "latency", latency, known)
-
-
-def _unknown(node: Node, where: str, noun: str, name: str, known: Iterable[str]) -> AccelsimError:
+def unknown(node: Node, where: str, noun: str, name: str, known: Iterable[str]) -> AccelsimError:
+    """The error for a name that a mapping says at `where` of a node and that nothing has."""
     place = f"{where}: " if where else ""
     return node.error(f'{place}unknown {noun} "{name}"{nearest(name, known)}')

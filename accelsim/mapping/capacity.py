@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from math import isqrt, prod
@@ -9,9 +10,9 @@ from math import isqrt, prod
 from accelsim.einsum.ast import Access, IndexExpr
 from accelsim.einsum.cascade import Einsum
 from accelsim.errors import AccelsimError, nearest
-from accelsim.mapping.bind import Placement
+from accelsim.mapping.bind import Digits, Fit, Placement
 from accelsim.mapping.extent import tile_elements
-from accelsim.mapping.model import OUTSIDE, Group, Kept, Tile
+from accelsim.mapping.model import OUTSIDE, Group, Kept
 
 MOST_TILES = 1 << 40
 
@@ -74,26 +75,38 @@ def _capacity(placement: Placement, level: str) -> Fraction | None:
     return found.capacity_bytes if found else None
 
 
-def excess(placement: Placement, level: str) -> tuple[Group, dict[str, Fraction], Fraction] | None:
-    """The first group whose kept tensors exceed the level's limit, with what they occupy and the limit."""
-    limit = limit_bytes(placement, level)
-    for group in placement.plan.groups:
-        found = occupied(placement, level, group)
+def excess(
+    placement: Placement, level: str, groups: Iterable[Group]
+) -> tuple[Group, dict[str, Fraction], Fraction] | None:
+    """The first of some groups whose kept tensors exceed the level's limit, with what they occupy and the limit."""
+    for group, view in _keeping(placement, level, groups):
+        limit, found = limit_bytes(view, level), occupied(view, level, group)
         if limit is not None and sum(found.values()) > limit:
             return group, found, limit
     return None
 
 
+def _keeping(placement: Placement, level: str, groups: Iterable[Group]) -> Iterator[tuple[Group, Placement]]:
+    """The groups for which something is kept at a level, with the placement as each sees it."""
+    for group in groups:
+        view = placement.within(group)
+        if level in view.plan.keep:
+            yield group, view
+
+
 def check_capacity(placement: Placement) -> None:
     """Refuse a mapping whose kept tensors do not fit, with their bytes, or are kept at a loop that nothing runs in."""
-    for level, keep in placement.plan.keep.items():
-        for tensor, kept in keep.tensors.items():
-            whole = replace(kept, fraction=Fraction(1))
-            if not any(kept_bytes(placement, group, tensor, whole) for group in placement.plan.groups):
-                raise kept.node.error(f"at: no Einsum that touches {tensor} runs in a loop {kept.at}")
-        over = excess(placement, level)
+    plan = placement.plan
+    for said, groups in ((plan.keep, plan.groups), *((group.keep, (group,)) for group in plan.groups)):
+        for keep in said.values():
+            for tensor, kept in keep.tensors.items():
+                whole = replace(kept, fraction=Fraction(1))
+                if not any(kept_bytes(placement.within(group), group, tensor, whole) for group in groups):
+                    raise kept.node.error(f"at: no Einsum that touches {tensor} runs in a loop {kept.at}")
+    for level in placement.arch.levels:
+        over = excess(placement, level.name, plan.groups)
         if over:
-            raise placement.plan.document.error(_shortfall(level, *over))
+            raise plan.document.error(_shortfall(level.name, *over))
 
 
 def _shortfall(level: str, group: Group, found: dict[str, Fraction], limit: Fraction) -> str:
@@ -107,32 +120,40 @@ def _bytes(size: Fraction) -> str:
     return str(size.numerator) if size.denominator == 1 else f"{float(size):.1f}"
 
 
-def fitted(placement: Placement, rank: str, position: int, tile: Tile) -> Placement:
+def fitted(placement: Placement, fit: Fit) -> Placement:
     """The placement with the largest divisor for `fit(level)` that passes the level's limit.
 
     Raises:
         AccelsimError: not even a tile of 1 fits; what it would need is printed.
     """
-    if tile.of not in placement.plan.keep:
+    tile, groups = fit.tile, (fit.group,) if fit.group else placement.plan.groups
+    if not any(_keeping(placement, tile.of, groups)):
         raise tile.node.error(f"fit({tile.of}): nothing is kept at {tile.of}")
-    span = placement.digits[rank][position][1]
-    tiles = -(-_size(placement, rank) // span)
+    digits = placement.own[fit.group.einsums] if fit.group else placement.digits
+    span = digits[fit.rank][fit.position][1]
+    tiles = -(-_size(placement, fit.rank) // span)
     if tiles > MOST_TILES:
-        raise tile.node.error(f"{rank} has {tiles} tiles of {span}; {MOST_TILES} are the most that can be tried")
+        raise tile.node.error(f"{fit.rank} has {tiles} tiles of {span}; {MOST_TILES} are the most that can be tried")
     for divisor in sorted(_divisors(tiles), reverse=True):
-        candidate = _with_tile(placement, rank, position, divisor)
-        if excess(candidate, tile.of) is None:
+        candidate = _with_tile(placement, fit, divisor)
+        if excess(candidate, tile.of, groups) is None:
             return candidate
-    over = excess(placement, tile.of)
+    over = excess(placement, tile.of, groups)
     needed = _shortfall(tile.of, *over) if over else ""
     raise AccelsimError(f"{tile.node.path}: no tile fits: {needed}", tile.node.mark)
 
 
-def _with_tile(placement: Placement, rank: str, position: int, size: int) -> Placement:
+def _with_tile(placement: Placement, fit: Fit, size: int) -> Placement:
     """The placement with one part of a rank `size` times what it spans now: everything outside it grows."""
-    parts = placement.digits[rank]
-    grown = tuple((part, span * size if i < position else span) for i, (part, span) in enumerate(parts))
-    return replace(placement, digits={**placement.digits, rank: grown})
+    if fit.group is None:
+        return replace(placement, digits=_grown(placement.digits, fit, size))
+    key = fit.group.einsums
+    return replace(placement, own={**placement.own, key: _grown(placement.own[key], fit, size)})
+
+
+def _grown(digits: Digits, fit: Fit, size: int) -> Digits:
+    parts = enumerate(digits[fit.rank])
+    return {**digits, fit.rank: tuple((p, span * size if i < fit.position else span) for i, (p, span) in parts)}
 
 
 def _size(placement: Placement, rank: str) -> int:

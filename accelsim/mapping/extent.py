@@ -5,12 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import gcd, prod
+from typing import Protocol
 
 from accelsim.einsum.ast import Access, Coordinate, Index, IndexExpr, IndexOp, Lookup, MapCall
 from accelsim.einsum.cascade import Einsum
 from accelsim.einsum.sizes import integer_value, size_values
 from accelsim.einsum.walk import coordinates, walk
-from accelsim.mapping.bind import Placement
+from accelsim.workload import Step
+
+
+class Tiled(Protocol):
+    """A step whose coordinates have parts."""
+
+    @property
+    def step(self) -> Step: ...
+
+    @property
+    def digits(self) -> Mapping[str, tuple[tuple[str, int], ...]]: ...
 
 
 @dataclass(frozen=True)
@@ -45,7 +56,7 @@ class Extent:
         return Extent(self.count, self.hull, grid % step)
 
 
-def tile_elements(placement: Placement, einsum: Einsum, access: Access, loops: tuple[str, ...]) -> int:
+def tile_elements(placement: Tiled, einsum: Einsum, access: Access, loops: tuple[str, ...]) -> int:
     """Elements of a tensor that one iteration of `loops` touches at most; of a recurrence only the current state."""
     shapes = placement.step.shapes
     inside = {c: _coordinate(placement, c, loops) for c in einsum.coordinates}
@@ -57,7 +68,7 @@ def tile_elements(placement: Placement, einsum: Einsum, access: Access, loops: t
     return total
 
 
-def row_elements(placement: Placement, einsum: Einsum, access: Access, loops: tuple[str, ...]) -> int:
+def row_elements(placement: Tiled, einsum: Einsum, access: Access, loops: tuple[str, ...]) -> int:
     """Elements of a row of a tile: along the last rank in which one iteration of `loops` may touch more than one."""
     inside = {c: _coordinate(placement, c, loops) for c in einsum.coordinates}
     shape = placement.step.shapes.shapes[access.tensor]
@@ -68,7 +79,7 @@ def row_elements(placement: Placement, einsum: Einsum, access: Access, loops: tu
     return 1
 
 
-def _coordinate(placement: Placement, name: str, loops: tuple[str, ...]) -> Extent:
+def _coordinate(placement: Tiled, name: str, loops: tuple[str, ...]) -> Extent:
     """The values of a coordinate within one iteration: its parts that are no loops run through all of theirs."""
     size = bound = placement.step.shapes.sizes[name]
     count, hull, align = 1, size, 0
@@ -84,13 +95,13 @@ def _coordinate(placement: Placement, name: str, loops: tuple[str, ...]) -> Exte
     return Extent(count, hull, align)
 
 
-def _values(index: Index, inside: Mapping[str, Extent], placement: Placement) -> int:
+def _values(index: Index, inside: Mapping[str, Extent], placement: Tiled) -> int:
     if any(isinstance(item, Lookup) for item in walk(index)):
         return prod(inside[c].count for c in coordinates(index))
     return _extent(index.expr, inside, placement).count
 
 
-def _extent(expr: IndexExpr, inside: Mapping[str, Extent], placement: Placement) -> Extent:
+def _extent(expr: IndexExpr, inside: Mapping[str, Extent], placement: Tiled) -> Extent:
     if isinstance(expr, Coordinate):
         return inside[expr.name]
     if isinstance(expr, MapCall):

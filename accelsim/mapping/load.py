@@ -14,7 +14,7 @@ from accelsim.mapping.read import read_cases, read_plan
 from accelsim.overrides import apply_set, resolve_base, split_override
 from accelsim.schema import check_schema
 from accelsim.shipped import data_dir, find_file, looks_like_path, shipped_names
-from accelsim.yamlfile import Node, load_file
+from accelsim.yamlfile import Node, load_file, load_text
 
 KIND = "arch_configs/mappings"
 
@@ -26,6 +26,17 @@ def load_mapping(name: str, overrides: Sequence[str] = ()) -> Mapping:
         AccelsimError: an unknown name, or a file that is not a mapping, with its place.
     """
     return _mapping(_document(find_file(name, KIND, "mapping")), overrides)
+
+
+def parse_mapping(text: str, path: str) -> Mapping:
+    """The mapping of a document that is not in a file; `path` is what errors call it.
+
+    Raises:
+        AccelsimError: it is not a mapping, with its place.
+    """
+    document = load_text(text, path)
+    check_schema(document, "mapping")
+    return _mapping((resolve_mapping(document, Path(path).parent), Path(path)), ())
 
 
 def _document(path: Path) -> tuple[Node, Path]:

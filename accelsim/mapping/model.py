@@ -32,6 +32,9 @@ class Tile:
     node: Node
 
 
+Splits = Table[str, tuple[tuple[str, Tile], ...]]  # rank to its parts, outer to inner
+
+
 @dataclass(frozen=True)
 class Kept:
     """A tensor kept at a level: for one iteration of loop `at`, `copies` times, `fraction` of it on chip.
@@ -59,6 +62,8 @@ class Group:
     """Einsums that run together over common loops.
 
     Attributes:
+        splits: coordinates that have other parts in this group than the mapping gives them.
+        keep: by level the tensors that this group keeps in another way than the mapping says.
         at: loops of an Einsum that has others than the group.
         phases: Einsums of each phase under `overlap: phases`.
         exposed: Einsum to the latency of its unit that every one of its tiles waits for.
@@ -71,6 +76,8 @@ class Group:
     name: str
     loops: tuple[str, ...]
     einsums: tuple[str, ...]
+    splits: Splits
+    keep: Table[str, Keep]
     at: Table[str, tuple[str, ...]]
     overlap: Overlap
     phases: tuple[tuple[str, ...], ...]
@@ -95,7 +102,7 @@ class Plan:
     counted).
     """
 
-    splits: Table[str, tuple[tuple[str, Tile], ...]]
+    splits: Splits
     groups: tuple[Group, ...]
     spatial: Table[str, Table[str, tuple[str, ...]]]
     bind: Table[str, str]

@@ -14,7 +14,7 @@ from accelsim.yamlfile import Node
 
 HEAD = ("schema", "name", "for", "groups", "bind")
 BODY = ("description", "source", "split", "spatial", "forward", "home", "keep", "counts", "cases")
-GROUP = ("name", "at", "overlap", "phases", "exposed", "latency", "in_flight", "order")
+GROUP = ("name", "split", "keep", "at", "overlap", "phases", "exposed", "latency", "in_flight", "order")
 CALL = re.compile(r"fit\s*\(\s*([A-Za-z0-9_-]+)\s*\)")
 TEST = re.compile(r"(<=|<|==|!=|>=|>)\s*(\d+)")
 ARROW = re.compile(r"\s*(\w+)\s*->\s*(\w+)\s*")
@@ -30,7 +30,7 @@ def read_plan(document: Node, case: Case | None = None) -> Plan:
         document = apply_set(document, path, value, create=True)
     entries = document.fields(HEAD, BODY)
     return Plan(
-        splits={rank: _split(node) for rank, node in _table(entries, "split").items()},
+        splits=_splits(entries),
         groups=tuple(_group(node, at) for at, node in enumerate(entries["groups"].sequence(), 1)),
         spatial={
             name: {dim: _ranks(ranks) for dim, ranks in node.fields((), ("rows", "cols", "lanes")).items()}
@@ -39,7 +39,7 @@ def read_plan(document: Node, case: Case | None = None) -> Plan:
         bind=_binding(entries["bind"]),
         forward=frozenset(_arrow(node) for node in (entries["forward"].sequence() if "forward" in entries else ())),
         home={tensor: node.name() for tensor, node in _table(entries, "home").items()},
-        keep={level: _keep(node) for level, node in _table(entries, "keep").items()},
+        keep=_keeps(entries),
         counts={name: dict(node.mapping()) for name, node in _table(entries, "counts").items()},
         document=document,
     )
@@ -70,6 +70,10 @@ def _test(name: str, node: Node) -> tuple[str, str, int]:
 
 def _ranks(node: Node) -> tuple[str, ...]:
     return node.names() if isinstance(node.value, tuple) else (node.name(),)
+
+
+def _splits(entries: Mapping[str, Node]) -> dict[str, tuple[tuple[str, Tile], ...]]:
+    return {rank: _split(node) for rank, node in _table(entries, "split").items()}
 
 
 def _split(node: Node) -> tuple[tuple[str, Tile], ...]:
@@ -104,6 +108,8 @@ def _group(node: Node, number: int) -> Group:
                 name=entries["name"].name() if "name" in entries else f"group{number}",
                 loops=entries["loops"].names(),
                 einsums=einsums,
+                splits=_splits(entries),
+                keep=_keeps(entries),
                 at={e: loops.names() for e, loops in _table(entries, "at").items()},
                 overlap=known,
                 phases=phases,
@@ -159,6 +165,10 @@ def _arrow(node: Node) -> tuple[str, str]:
     if not match:
         raise node.expected('"TENSOR -> EINSUM"')
     return match[1], match[2]
+
+
+def _keeps(entries: Mapping[str, Node]) -> dict[str, Keep]:
+    return {level: _keep(node) for level, node in _table(entries, "keep").items()}
 
 
 def _keep(node: Node) -> Keep:

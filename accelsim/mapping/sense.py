@@ -20,9 +20,9 @@ def check_sense(placement: Placement) -> None:
     _check_order(placement)
     for group in placement.plan.groups:
         _check_loops(group)
-    for keep in placement.plan.keep.values():
-        for tensor in keep.tensors:
-            _check_overwriting(keep.tensors, tensor)
+        for keep in placement.within(group).plan.keep.values():
+            for tensor in keep.tensors:
+                _check_overwriting(keep.tensors, tensor)
 
 
 def doubts(placement: Placement) -> tuple[str, ...]:
@@ -31,7 +31,10 @@ def doubts(placement: Placement) -> tuple[str, ...]:
         doubt
         for group in placement.plan.groups
         for einsum in map(placement.einsum, group.einsums)
-        for doubt in _doubts_of(placement, einsum, group.loops_of(einsum.name))
+        for doubt in (
+            *_doubts_of(placement.within(group), einsum, group.loops_of(einsum.name)),
+            *_unspread(placement, group, einsum),
+        )
     )
     return tuple(found)
 
@@ -48,6 +51,18 @@ def _doubts_of(placement: Placement, einsum: Einsum, loops: tuple[str, ...]) -> 
     twice = _repeated(tuple(rank for ranks in said.values() for rank in ranks))
     if twice:
         yield f"{einsum.name}: {twice} is spread over {unit.name} twice: only the diagonal of the array works"
+
+
+def _unspread(placement: Placement, group: Group, einsum: Einsum) -> Iterator[str]:
+    """Where other groups have the part that is spread over an array, and the Einsum's own group has none."""
+    used = {dim for dim, _ in placement.within(group).spread(einsum).values()}
+    for view in dict.fromkeys([placement, *map(placement.within, placement.plan.groups)]):
+        for part, (dim, _) in view.spread(einsum).items():
+            if dim not in used:
+                unit = placement.unit(einsum.name).name
+                yield (
+                    f"{einsum.name}: group {group.name} has no part {part}: nothing is spread over the {dim} of {unit}"
+                )
 
 
 def _check_order(placement: Placement) -> None:

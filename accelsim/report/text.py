@@ -132,7 +132,7 @@ def _bound(result: Result) -> str:
     if name in result.units and result.cycles_exact and result.units[name].busy_cycles:
         return f"{name} bound: busy {percent(result.units[name].busy_cycles / result.cycles_exact)} of the time"
     waited = sum((part.limits.get(name, Fraction(0)) for part in result.parts), Fraction(0))
-    if name in result.traffic and result.seconds:
+    if {name, name.rpartition(".")[0]} & set(result.traffic) and result.seconds:
         return f"{name} bound: moving data {percent(waited / result.seconds)} of the time"
     return f"{name} bound"
 

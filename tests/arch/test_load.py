@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from accelsim.arch import find_archs, load_arch
+from accelsim.arch import Port, find_archs, load_arch
 from accelsim.errors import AccelsimError
 from tests.cost.machines import ARCH, CYCLES, written
 
@@ -38,6 +38,37 @@ REFUSED = [
     ),
     ("bandwidth: 3 GB/s", "bandwidth: 0 GB/s", '5:42: levels.dram.bandwidth: must be more than 0, got "0 GB/s"'),
     ("bandwidth: 3 GB/s", "bandwidth: 3 GB", '5:42: levels.dram.bandwidth: expected a quantity in B/s, got "3 GB"'),
+    (
+        "bandwidth: 5 GB/s",
+        "bandwidth: {read: 5 GB/s}",
+        '6:40: levels.l2.bandwidth: missing key "write"',
+    ),
+    (
+        "bandwidth: 5 GB/s",
+        "bandwidth: {read: 5 GB/s, writes: 5 GB/s}",
+        '6:55: levels.l2.bandwidth.writes: unknown key "writes"; did you mean "write"?',
+    ),
+    (
+        "bandwidth: 5 GB/s",
+        "bandwidth: {read: 5 GB/s, write: 0 B/s}",
+        '6:62: levels.l2.bandwidth.write: must be more than 0, got "0 B/s"',
+    ),
+    (
+        "bandwidth: 5 GB/s",
+        "bandwidth: [5 GB/s, 5 GB/s]",
+        "6:40: levels.l2.bandwidth: must be a quantity in B/s, got a list",
+    ),
+    (
+        "bandwidth: 5 GB/s, component: memory}\n  l1",
+        "bandwidth: {read: 5 GB/s, write: 5 GB/s}, component: memory}\n  l2.read",
+        "7:12: levels.l2.read: is the name of a port of l2",
+    ),
+    ("component: sram}", "component: sram, read_out: 1}", 'levels.l1.read_out: must be true or false, got "1"'),
+    (
+        "3 GB/s, component: memory}",
+        "3 GB/s, component: memory, read_out: true}",
+        "5:79: levels.dram.read_out: there is no level outside the outermost one that its results could leave for",
+    ),
     ("clock: 1 GHz\n", "", '1:1: missing key "clock"'),
     ("clock: 1 GHz", "clock: 0 Hz", '3:8: clock: must be more than 0, got "0 Hz"'),
     ("clock: 1 GHz", "clok: 1 GHz", '3:1: clok: unknown key "clok"; did you mean "clock"?'),
@@ -134,7 +165,8 @@ def test_a_file_arrives_exactly() -> None:
     arch = load_arch(written("whole-arch", ARCH))
     grid, line = arch.units["grid"], arch.units["line"]
     assert [level.name for level in arch.levels] == ["dram", "l2", "l1"]
-    assert arch.off_chip.bytes_per_s == Fraction(3 * 10**9)
+    assert arch.off_chip.ports == (Port("dram", ("read", "write"), Fraction(3 * 10**9)),)
+    assert [level.bytes_per_s for level in arch.levels] == [3 * 10**9, 5 * 10**9, None]
     assert [level.capacity_bytes for level in arch.levels] == [None, None, None]
     assert (grid.pes, line.pes, grid.counted, line.counted) == (12, 5, 12, 2)
     assert grid.latency == {"drain": 6}
@@ -143,6 +175,30 @@ def test_a_file_arrives_exactly() -> None:
     assert arch.components["memory"].energy_pj == {"read": 28, "write": 44}, "an energy per byte times 32 bits"
     assert arch.components["sram"].width_bytes == 8
     assert arch.area_um2() is None, "no area is said, so none is known"
+
+
+def test_reads_and_writes_may_have_a_port_each() -> None:
+    path = written("ported-arch", ARCH.replace("bandwidth: 5 GB/s", "bandwidth: {read: 5 GB/s, write: 7 GB/s}"))
+    dram, l2, l1 = load_arch(path, ["levels.l2.bandwidth.write=2 GB/s"]).levels
+    assert l2.ports == (
+        Port("l2.read", ("read",), Fraction(5 * 10**9)),
+        Port("l2.write", ("write",), Fraction(2 * 10**9)),
+    )
+    assert (l2.port("read"), l2.port("write")) == l2.ports
+    assert l2.bytes_per_s == 7 * 10**9
+    assert dram.port("read") == dram.port("write") == dram.ports[0]
+    assert (l1.ports, l1.port("read"), l1.bytes_per_s) == ((), None, None)
+    half = load_arch(path, ["levels.l2.bandwidth.read=unlimited"]).levels[1]
+    assert (half.port("read"), half.bytes_per_s) == (None, None), "reads have no limit, so both together have none"
+    assert half.ports == (Port("l2.write", ("write",), Fraction(7 * 10**9)),)
+
+
+def test_what_shares_a_port_has_no_rate_of_its_own() -> None:
+    with pytest.raises(AccelsimError) as caught:
+        load_arch("fusemax", ["levels.dram.bandwidth.read=3 GB/s"])
+    assert str(caught.value).endswith('levels.dram.bandwidth is "400 GiB/s", not a mapping')
+    level = load_arch("fusemax", ["levels.dram.bandwidth={read: 3 GB/s, write: 4 GB/s}"]).off_chip
+    assert [port.name for port in level.ports] == ["dram.read", "dram.write"]
 
 
 def test_overrides_reach_only_what_they_name() -> None:
@@ -170,7 +226,7 @@ def test_every_shipped_file_loads_and_says_what_it_is(name: str) -> None:
     assert arch.name == name
     assert arch.description
     assert arch.source
-    assert arch.area_um2() is not None
+    assert arch.area_um2() is not None or any("area" in note for note in arch.notes)
     assert all(component.source for component in arch.components.values())
 
 

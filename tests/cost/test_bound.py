@@ -9,9 +9,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from accelsim.arch import find_archs
+from accelsim.arch import find_archs, load_arch
 from accelsim.cost.bound import split_bound
 from accelsim.errors import AccelsimError
+from accelsim.mapping import mappings_for
 from accelsim.simulate import simulate_named
 from tests.cost.test_generality import FORMS
 
@@ -20,7 +21,9 @@ BOTH = st.fixed_dictionaries({"a": TIMES, "b": TIMES})
 ROW = st.one_of(BOTH, st.fixed_dictionaries({"a": TIMES}), st.fixed_dictionaries({"b": TIMES}))
 THREE = st.dictionaries(st.sampled_from("abc"), TIMES, min_size=1)
 # how a study counted (`counts:`) changes no time and no byte, and holds from one whole tile on
-ATTENTION = [name for name, _ in find_archs() if not name.endswith("-published")]
+ATTENTION = [
+    name for name, _ in find_archs() if not name.endswith("-published") and mappings_for(load_arch(name), "attention")
+]
 
 
 def best_of_two(rows: list[dict[str, Fraction]]) -> Fraction:

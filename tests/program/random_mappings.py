@@ -78,7 +78,7 @@ def drawn(seed: int, sample: Sample) -> Case:
 
 def iterations(placement: Placement) -> int:
     """The most that a group has."""
-    return max(prod(map(placement.extent, group.loops)) for group in placement.plan.groups)
+    return max(prod(map(placement.within(group).extent, group.loops)) for group in placement.plan.groups)
 
 
 def cases() -> st.SearchStrategy[Case]:

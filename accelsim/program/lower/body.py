@@ -33,7 +33,7 @@ Orders = Mapping[str, tuple[Order, tuple[tuple[str, int], ...]]]  # unit to how 
 
 @dataclass(frozen=True)
 class Lowered:
-    """A group as a part of a program; `channels` are the levels that its transfers run on."""
+    """A group as a part of a program; `channels` are the ports that its transfers run on."""
 
     tree: Tree
     buffers: tuple[Buffer, ...]
@@ -60,7 +60,7 @@ def clock_of(placements: Sequence[Placement], works: Sequence[Mapping[str, Work]
 
 @dataclass(frozen=True)
 class Setup:
-    """A group and what it is lowered with; `prefix` leads every name."""
+    """A group and what it is lowered with, the placement as the group sees it; `prefix` leads every name."""
 
     placement: Placement
     counter: Counter

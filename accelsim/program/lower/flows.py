@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from accelsim.arch.model import Level
+from accelsim.arch.model import AccessKind, Level, Port
 from accelsim.cost.images import Counter, Visit
 from accelsim.cost.traffic import Use
 from accelsim.einsum.walk import coordinates
@@ -35,6 +35,20 @@ class Flow:
     def names(self) -> set[str]:
         """The coordinates that index the tensor."""
         return set(coordinates(*(access for use in self.uses for access in use.accesses)))
+
+
+@dataclass(frozen=True)
+class Channel:
+    """What transfers of one kind of access run on: a port of limited bandwidth, and the level that it leads to."""
+
+    level: Level
+    port: Port
+
+
+def channel_of(level: Level | None, kind: AccessKind) -> Channel | None:
+    """The channel of a kind of access to a level; None where there is no level, or no limit."""
+    port = level.port(kind) if level is not None else None
+    return Channel(level, port) if level is not None and port is not None else None
 
 
 @dataclass(frozen=True)

@@ -37,8 +37,8 @@ def program_of(placements: Sequence[Placement], name: str) -> Program:
     parts = [
         lowered(
             Setup(
-                placement,
-                Counter.of(placement),
+                placement.within(group),
+                Counter.of(placement.within(group)),
                 group,
                 table,
                 clock,
@@ -50,9 +50,10 @@ def program_of(placements: Sequence[Placement], name: str) -> Program:
         for (placement, group, table), said in zip(groups, orders, strict=True)
     ]
     channels = tuple(
-        Resource(level.name, rate=level.bytes_per_s / clock.per_s)
+        Resource(port.name, rate=port.bytes_per_s / clock.per_s)
         for level in placements[0].arch.levels
-        if level.bytes_per_s is not None and any(level.name in part.channels for part in parts)
+        for port in level.ports
+        if any(port.name in part.channels for part in parts)
     )
     program = Program(
         name,
@@ -129,7 +130,7 @@ def _names(orders: Sequence[Orders]) -> dict[tuple[str, Order], str]:
 
 
 def unit_of(resource: str) -> str:
-    """The unit, or the level, that a resource of a program is."""
+    """The unit, or the port of a level, that a resource of a program is."""
     return resource.partition(SEPARATOR)[0]
 
 

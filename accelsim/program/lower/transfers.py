@@ -12,13 +12,13 @@ from math import ceil, gcd
 
 import numpy as np
 
-from accelsim.arch.model import Level
+from accelsim.arch.model import AccessKind, Level
 from accelsim.cost.traffic import Life, Use, lives
 from accelsim.einsum.ast import Int, Predicate
 from accelsim.mapping.extent import row_elements
 from accelsim.mapping.model import Kept
 from accelsim.program.check import is_here
-from accelsim.program.lower.flows import Flow, Setting, fills, streams
+from accelsim.program.lower.flows import Channel, Flow, Setting, channel_of, fills, streams
 from accelsim.program.lower.nest import edges, ended, in_turn
 from accelsim.program.lower.numbers import Amount, conjunction_of
 from accelsim.program.lower.room import Moves, hold_result, room
@@ -110,12 +110,12 @@ def _load(setting: Setting, moves: Moves, life: Life, fill: Fill, stores: Sequen
     waits = {use.einsum.name: _stored(setting, life, use, stores) for use in flow.uses}
     waiting = [use for use in flow.uses if any(map(is_here, waits[use.einsum.name]))] or flow.uses
     after = [edge for found in waits.values() for edge in found]
-    hops = [(fill.source, "load", size), *([(fill.to, "fill", written)] if fill.to else [])]
-    for level, what, moved in hops:
-        if level.bytes_per_s is not None and moved.largest:
+    hops = ((channel_of(fill.source, "read"), "load", size), (channel_of(fill.to, "write"), "fill", written))
+    for channel, what, moved in hops:
+        if channel is not None and moved.largest:
             name = moves.named(f"{setting.prefix}{life.tensor}.{what}")
             row = _row(setting, life, flow.uses[0])
-            moves.tasks.append(_transfer(setting, name, "load", level, moved, when=when, after=after, row=row))
+            moves.tasks.append(_transfer(setting, name, "load", channel, moved, when=when, after=after, row=row))
             held = size if size.largest else written
             readers = [reader for use in waiting for reader in _readers_of(setting, use)]
             moves.hold(name, room(setting, name, held, flow, fill.kept), held, flow.along, readers)
@@ -147,15 +147,14 @@ def _check_ready(setting: Setting, life: Life, flow: Flow, late: Collection[str]
 # between a level of limited bandwidth and the units
 
 
-def _port(setting: Setting, use: Use) -> Level | None:
-    """The level that serves a use, where its bandwidth is limited; the off-chip level has its own loads and stores."""
-    level = setting.nest.placement.arch.level(use.chain[-1][0]) if use.chain else None
-    return level if level is not None and level.bytes_per_s is not None else None
+def _channel(setting: Setting, use: Use, kind: AccessKind) -> Channel | None:
+    """The channel of the level that serves a use; the off-chip level has its own loads and stores."""
+    return channel_of(setting.nest.placement.arch.level(use.chain[-1][0]), kind) if use.chain else None
 
 
 def _readers_of(setting: Setting, use: Use) -> list[str]:
     """The tasks that a use reads its tile with: the Einsum, and the transfer to its unit if there is one."""
-    served = _port(setting, use)
+    served = _channel(setting, use, "read")
     return [setting.task_of(use), *([f"{setting.task_of(use)}.{use.accesses[0].tensor}.read"] if served else [])]
 
 
@@ -180,13 +179,13 @@ def _pass(
     setting: Setting, moves: Moves, life: Life, use: Use, *, what: str, size: Amount | None, after: Sequence[Edge]
 ) -> None:
     """A transfer between a unit and the level that serves it, beside the Einsum in the same iterations."""
-    level, run = _port(setting, use), setting.run_of(use)
-    if level is None or size is None or not size.largest:
+    channel, run = _channel(setting, use, "write" if what == "write" else "read"), setting.run_of(use)
+    if channel is None or size is None or not size.largest:
         return
     name = f"{setting.task_of(use)}.{life.tensor}.{what}"
     when = [*setting.nest.at_first(run.first), *setting.nest.at_last(run.last)]
     row = _row(setting, life, use)
-    moves.tasks.append(_transfer(setting, name, "task", level, size, when=when, after=after, row=row))
+    moves.tasks.append(_transfer(setting, name, "task", channel, size, when=when, after=after, row=row))
     if what != "write":
         moves.before.setdefault(setting.task_of(use), []).append(name)
 
@@ -235,19 +234,28 @@ class Drain:
 
 
 def _drain(setting: Setting, moves: Moves, life: Life, drain: Drain) -> list[Task]:
-    """A store behind the last iteration that adds to a tile; where the tile comes again, a load of what it was."""
-    flow, nest = drain.flow, setting.nest
+    """A store behind the last iteration that adds to a tile; where the tile comes again, a load of what it was.
+
+    The level that the tile leaves is read first, where it counts that.
+    """
+    flow, nest, stores = drain.flow, setting.nest, list[Task]()
     (use,) = flow.uses
     run, others = setting.run_of(use), set(nest.others(flow.along))
-    size, stores = setting.size(flow, life.word * drain.share), list[Task]()
-    if drain.to.bytes_per_s is not None and size.largest:
-        name, row = moves.named(f"{setting.prefix}{life.tensor}.store"), _row(setting, life, use)
-        when = [*nest.at_first(others & run.first), *nest.at_last(others - run.first)]
-        after = [Edge(setting.task_of(use), distance) for distance in ended(nest, run, others - run.first)]
-        stores.append(_transfer(setting, name, "store", drain.to, size, when=when, after=after, row=row))
-        moves.tasks += stores
-        if drain.inner is None:
-            moves.hold(setting.task_of(use), room(setting, name, size, flow, None), size, flow.along, [name])
+    left = drain.inner if drain.inner is not None and drain.inner.read_out else None
+    for channel, what, share in (
+        (channel_of(left, "read"), "drain", WHOLE),
+        (channel_of(drain.to, "write"), "store", drain.share),
+    ):
+        size = setting.size(flow, life.word * share) if channel is not None else None
+        if channel is not None and size is not None and size.largest:
+            name, row = moves.named(f"{setting.prefix}{life.tensor}.{what}"), _row(setting, life, use)
+            when = [*nest.at_first(others & run.first), *nest.at_last(others - run.first)]
+            made = [Edge(setting.task_of(use), distance) for distance in ended(nest, run, others - run.first)]
+            after = [Edge(store.name) for store in stores] or made
+            stores = [_transfer(setting, name, "store", channel, size, when=when, after=after, row=row)]
+            moves.tasks += stores
+            if drain.inner is None:
+                moves.hold(setting.task_of(use), room(setting, name, size, flow, None), size, flow.along, [name])
     _fetch_again(setting, moves, life, drain, stores)
     return stores
 
@@ -256,15 +264,18 @@ def _fetch_again(setting: Setting, moves: Moves, life: Life, drain: Drain, store
     """A load of what a tile was when it left, where it comes again: behind its last store, before it is added to."""
     flow = drain.flow
     (use,) = flow.uses
-    hops = [(drain.to, "partial", drain.share), *([(drain.inner, "fill", WHOLE)] if drain.inner else [])]
+    hops = (
+        (channel_of(drain.to, "read"), "partial", drain.share),
+        (channel_of(drain.inner, "write"), "fill", WHOLE),
+    )
     after = [edge for store in stores for edge in _last_turn(setting, flow, store)]
-    for level, what, share in hops:
-        size = setting.again(flow, life.word * share) if level.bytes_per_s is not None else None
-        if size is not None and size.largest:
+    for channel, what, share in hops:
+        size = setting.again(flow, life.word * share) if channel is not None else None
+        if channel is not None and size is not None and size.largest:
             name, row = moves.named(f"{setting.prefix}{life.tensor}.{what}"), _row(setting, life, use)
             ends, others = setting.run_of(use).last, set(setting.nest.others(flow.along))
             when = [*setting.nest.at_first(others - ends), *setting.nest.at_last(others & ends)]
-            moves.tasks.append(_transfer(setting, name, "load", level, size, when=when, after=after, row=row))
+            moves.tasks.append(_transfer(setting, name, "load", channel, size, when=when, after=after, row=row))
             place = room(setting, name, size, flow, drain.kept)
             moves.hold(name, place, size, flow.along, [setting.task_of(use)])
             after = [Edge(name)]
@@ -287,15 +298,15 @@ def _last_turn(setting: Setting, flow: Flow, store: Task) -> list[Edge]:
 
 def _store_empty(setting: Setting, moves: Moves, life: Life) -> None:
     """Results that no point makes have a value all the same, the sum of nothing, and are stored once."""
-    (use,), counter, level = life.writers, setting.counter, setting.off_chip
-    if life.tensor in counter.shapes.cascade.generative or level.bytes_per_s is None:
+    (use,), counter, channel = life.writers, setting.counter, channel_of(setting.off_chip, "write")
+    if life.tensor in counter.shapes.cascade.generative or channel is None:
         return
     elements = counter.results(life.tensor) - counter.images(setting.stream(use).visits, ())
     if elements:
         size, name = setting.constant(elements, life.word), moves.named(f"{setting.prefix}{life.tensor}.empty")
         when = setting.nest.at_first(setting.nest.loops)
         row = _row(setting, life, use)
-        moves.tasks.append(_transfer(setting, name, "store", level, size, when=when, after=(), row=row))
+        moves.tasks.append(_transfer(setting, name, "store", channel, size, when=when, after=(), row=row))
 
 
 def _row(setting: Setting, life: Life, use: Use) -> int:
@@ -308,20 +319,21 @@ def _transfer(
     setting: Setting,
     name: str,
     kind: Kind,
-    level: Level,
+    channel: Channel,
     size: Amount,
     *,
     when: Iterable[Predicate],
     after: Iterable[Edge],
     row: int,
 ) -> Task:
+    level, port = channel.level, channel.port.name
     chunk = level.chunk_bytes or row
     moved = np.unique(size.share.values)
     pieces = [chunk, *(moved % chunk).tolist()] if chunk < size.largest else moved.tolist()
-    setting.tables.grains[level.name] = gcd(setting.tables.grains.get(level.name, 0), *pieces)
+    setting.tables.grains[port] = gcd(setting.tables.grains.get(port, 0), *pieces)
     return Task(
         name,
-        ((level.name, 1),),
+        ((port, 1),),
         latency=Int(ceil(level.latency_s * setting.ticks_per_s)),
         when=conjunction_of([*when, size.present]),
         after=tuple(dict.fromkeys(after)),
