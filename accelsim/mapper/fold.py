@@ -1,0 +1,191 @@
+"""The kernel of the search: what to keep of each tensor, for every candidate of tiles, on one Pareto front."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.jit import kernel
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Space = tuple[Floats, Ints, Floats, Floats, bool]
+Front = tuple[Floats, Ints, int]
+States = tuple[Floats, Ints]
+NEAR = 1 + 1e-12  # sums in another order differ by less
+
+
+@kernel
+def dominates(a: Floats, b: Floats, room: bool) -> bool:
+    """Whether (seconds, energy, bytes) `a` is as good as `b`; bytes count when the rest is equal, or with `room`."""
+    if a[0] > b[0] * NEAR or a[1] > b[1] * NEAR:
+        return False
+    return a[2] <= b[2] or (not room and (a[0] * NEAR < b[0] or a[1] * NEAR < b[1]))
+
+
+@kernel
+def is_beaten(front: Floats, count: int, point: Floats, room: bool) -> bool:
+    for at in range(count):  # noqa: SIM110 - numba knows no generators in any()
+        if dominates(front[at], point, room):
+            return True
+    return False
+
+
+@kernel
+def prune(values: Floats, choices: Ints, count: int) -> int:
+    """Keep the first `count` rows that no other row is as good as in every column; returns how many are left."""
+    kept = 0
+    for at in range(count):
+        beaten = False
+        for other in range(kept):
+            better = True
+            for d in range(values.shape[1]):
+                if values[other, d] > values[at, d]:
+                    better = False
+                    break
+            if better:
+                beaten = True
+                break
+        if beaten:
+            continue
+        left = 0
+        for other in range(kept):
+            better = True
+            for d in range(values.shape[1]):
+                if values[at, d] > values[other, d]:
+                    better = False
+                    break
+            if not better:
+                if left != other:
+                    values[left] = values[other]
+                    choices[left] = choices[other]
+                left += 1
+        if left != at:
+            values[left] = values[at]
+            choices[left] = choices[at]
+        kept = left + 1
+    return kept
+
+
+@kernel
+def find_least(options: Floats, firsts: Ints, n: int, least: Floats) -> None:
+    """The least that the tensors from each on can add to each column."""
+    for t in range(firsts.shape[0] - 2, -1, -1):
+        for d in range(options.shape[2]):
+            low = np.inf
+            for o in range(firsts[t], firsts[t + 1]):
+                low = min(low, options[o, n, d])
+            least[t, d] = least[t + 1, d] + low
+
+
+@kernel
+def add_option(values: Floats, option: Floats, rest: Floats, capacity: Floats, into: Floats) -> bool:
+    """Write the sum of what is chosen and an option; whether it fits, if the rest takes as little as can be."""
+    for d in range(values.shape[0]):
+        into[d] = values[d] + option[d]
+    for d in range(capacity.shape[0]):  # noqa: SIM110 - numba knows no generators in all()
+        if into[d] + rest[d] > capacity[d]:
+            return False
+    return True
+
+
+@kernel
+def best_at_least(values: Floats, rest: Floats, caps: int, fixed: Floats, point: Floats) -> None:
+    """(seconds, energy, bytes) that no completion of what is chosen can be better than."""
+    point[2] = 0.0
+    for d in range(caps):
+        point[2] += values[d] + rest[d]
+    point[1] = fixed[1] + values[caps] + rest[caps]
+    point[0] = fixed[0]
+    for d in range(caps + 1, values.shape[0]):
+        point[0] = max(point[0], values[d] + rest[d])
+
+
+@kernel
+def drop_beaten(front: Floats, picks: Ints, count: int, point: Floats, room: bool) -> int:
+    """Keep the points of a front that a new one does not dominate; returns how many are left."""
+    left = 0
+    for at in range(count):
+        if not dominates(point, front[at], room):
+            front[left], picks[left] = front[at], picks[at]
+            left += 1
+    return left
+
+
+@kernel
+def doubled(front: Floats, picks: Ints) -> tuple[Floats, Ints]:
+    """The same with room for twice as many points."""
+    longer, more = np.empty((2 * len(front), front.shape[1])), np.empty((2 * len(picks), picks.shape[1]), np.int64)
+    longer[: len(front)], more[: len(picks)] = front, picks
+    return longer, more
+
+
+@kernel
+def widen(space: Space, front: Front, n: int, t: int, states: States, rest: Floats) -> States:
+    """Every state with every option of tensor `t`, but for what does not fit or is beaten."""
+    options, firsts, capacity, fixed, room = space
+    values, choices = states
+    rows, caps, number = len(values) * (firsts[t + 1] - firsts[t]), capacity.shape[0], 0
+    wider, chosen = np.empty((rows, values.shape[1])), np.empty((rows, choices.shape[1]), np.int64)
+    point = np.zeros(3)
+    for s in range(len(values)):
+        for o in range(firsts[t], firsts[t + 1]):
+            if not add_option(values[s], options[o, n], rest, capacity, wider[number]):
+                continue
+            best_at_least(wider[number], rest, caps, fixed, point)
+            if is_beaten(front[0], front[2], point, room):
+                continue
+            chosen[number] = choices[s]
+            chosen[number, t] = o
+            number += 1
+    left = prune(wider, chosen, number)
+    return wider[:left], chosen[:left]
+
+
+@kernel
+def added(front: Front, point: Floats, n: int, choices: Ints, room: bool) -> Front:
+    """The front with a point that nothing in it beats, and without what the point beats."""
+    values, picks, count = front
+    count = drop_beaten(values, picks, count, point, room)
+    if count == len(values):
+        longer, more = np.empty((2 * count, 3)), np.empty((2 * count, picks.shape[1]), np.int64)
+        longer[:count], more[:count] = values, picks
+        values, picks = longer, more
+    values[count], picks[count, 0], picks[count, 1:] = point, n, choices
+    return values, picks, count + 1
+
+
+@kernel
+def fold(space: Space, front: Front) -> tuple[Floats, Ints, int, int]:
+    """Add to a front what each candidate reaches with the best choices of an option for each tensor.
+
+    Args:
+        space: options [option, candidate, column], whose columns are bytes held at each level, energy in pJ, and
+            seconds of each port; the first option of each tensor, and the number of all; bytes of each level; seconds
+            of the units, and energy that no option changes; whether bytes held count as much as seconds and energy.
+        front: points [point, 3] of seconds, energy and bytes; their candidate and option of each tensor [point,
+            1 + tensors]; how many there are.
+
+    Returns:
+        The front, and how many choices were looked at.
+    """
+    options, firsts, capacity, fixed, room = space
+    tensors, columns, caps = firsts.shape[0] - 1, options.shape[2], capacity.shape[0]
+    least, point, none = np.zeros((tensors + 1, columns)), np.zeros(3), np.zeros(columns)
+    seen = 0
+    for n in range(options.shape[1]):
+        find_least(options, firsts, n, least)
+        seen += 1
+        best_at_least(none, least[0], caps, fixed, point)
+        if is_beaten(front[0], front[2], point, room):
+            continue
+        states = (np.zeros((1, columns)), np.zeros((1, tensors), np.int64))
+        for t in range(tensors):
+            seen += len(states[0]) * (firsts[t + 1] - firsts[t])
+            states = widen(space, front, n, t, states, least[t + 1])
+        values, choices = states
+        for s in range(len(values)):
+            best_at_least(values[s], none, caps, fixed, point)
+            if not is_beaten(front[0], front[2], point, room):
+                front = added(front, point, n, choices[s], room)
+    return front[0], front[1], front[2], seen

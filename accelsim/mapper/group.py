@@ -1,0 +1,233 @@
+"""The best ways to run some Einsums as one group: every nest, assignment and tile, and what to keep of each tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from math import lcm
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.einsum.cascade import Einsum
+from accelsim.mapper.assign import Assignment
+from accelsim.mapper.columns import Columns
+from accelsim.mapper.fold import fold, is_beaten
+from accelsim.mapper.limits import Limits
+from accelsim.mapper.nest import Nest, batch_of, nests, steady, visible
+from accelsim.mapper.pick import picks_of
+from accelsim.mapper.problem import Problem, useful_tiles
+from accelsim.mapper.tensors import Keeping, Scene
+
+FIRST_POINTS = 64
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class GroupPoint:
+    """A group that no other is better than: seconds, energy in pJ, bytes held, and how it is run."""
+
+    seconds: float
+    energy_pj: float
+    held_bytes: float
+    einsums: tuple[str, ...]
+    nest: Nest
+    tiles: Mapping[str, int]
+    picked: Mapping[str, Assignment]
+    keeping: tuple[Keeping, ...]
+
+
+@dataclass
+class Tally:
+    """How large the space was: pairs of a nest and assignments, candidates of tiles, choices of what to keep."""
+
+    schemes: int = 0
+    candidates: int = 0
+    looked_at: int = 0
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """A group but for its tiles; `units` is what the tiles of a coordinate are multiples of."""
+
+    nest: Nest
+    picked: Mapping[str, Assignment]
+    units: Mapping[str, int]
+    seconds: float
+    energy_pj: float
+
+
+def group_front(
+    problem: Problem, names: Sequence[str], limits: Limits, tally: Tally, *, room: bool = False
+) -> list[GroupPoint]:
+    """The Pareto front of a group of Einsums over seconds and energy, with `room` over bytes held too.
+
+    Empty where the Einsums cannot share a group, or nothing fits.
+    """
+    einsums = tuple(e for e in problem.einsums if e.name in names)
+    front = _Front(problem, einsums, limits, room=room)
+    compulsory = _compulsory_pj(problem, einsums)
+    for scheme in sorted(schemes(problem, einsums, limits), key=lambda s: (s.seconds, s.energy_pj)):
+        tally.schemes += 1
+        if not front.beats(scheme.seconds, scheme.energy_pj + compulsory):
+            front.extend(scheme, tally)
+    return front.points()
+
+
+def schemes(problem: Problem, einsums: tuple[Einsum, ...], limits: Limits) -> Iterator[Scheme]:
+    """Every nest with every combination of assignments that can share its tiles.
+
+    Coordinates of what passes between the Einsums are looped by all of them or left to each; batch coordinates are
+    spread by all who may or by none.
+    """
+    every = list(nests(problem, einsums))
+    if not every:
+        return
+    batch, single, between = batch_of(problem, einsums), steady(problem, einsums), visible(problem, einsums)
+    clock, seen = float(problem.arch.clock_hz), set()
+    for number in range(len(between) + 1):
+        for looped in combinations(between, number):
+            for alone in dict.fromkeys((batch, frozenset[str]())):
+                for picked in picks_of(problem, einsums, batch | single | set(looped), alone | single, limits):
+                    key = tuple((a.face, a.unit) for a in picked.values())
+                    if key in seen:
+                        continue
+                    seen.add(key)
+                    seconds = busy_cycles(picked, limits) / clock
+                    energy = sum(a.energy_pj for a in picked.values())
+                    for nest in every:
+                        units = _units(einsums, nest, picked)
+                        if units is not None:
+                            yield Scheme(nest, picked, units, seconds, energy)
+
+
+def _units(einsums: Sequence[Einsum], nest: Nest, picked: Mapping[str, Assignment]) -> dict[str, int] | None:
+    """What each coordinate of the nest is taken in multiples of; None where the Einsums' PEs do not nest."""
+    units = {}
+    for c in (*nest.batch, *nest.order):
+        spans = sorted({picked[e.name].pes.get(c, 1) for e in einsums if c in e.coordinates})
+        units[c] = lcm(*spans)
+        if units[c] != spans[-1]:
+            return None
+    return units
+
+
+def _compulsory_pj(problem: Problem, einsums: tuple[Einsum, ...]) -> float:
+    """Energy of the off-chip level for what comes in and goes out at least once."""
+    scene = Scene(problem, einsums, Nest((), ()), {}, {}, Limits())
+    table = Columns.of(problem)
+    read, write = table.energies[problem.arch.off_chip.name]
+    total = 0.0
+    for tensor in scene.tensors:
+        if tensor not in scene.made:
+            total += problem.elements(scene.readers[tensor][0]) * problem.word(tensor) * read
+        elif scene.leaves(tensor):
+            total += problem.elements(scene.made[tensor]) * problem.word(tensor) * write
+    return total
+
+
+def busy_cycles(picked: Mapping[str, Assignment], limits: Limits) -> float:
+    """Cycles of a group's units: of the busiest one, or of all of them in turn."""
+    busy: dict[str, float] = {}
+    for assignment in picked.values():
+        busy[assignment.unit] = busy.get(assignment.unit, 0.0) + assignment.cycles
+    return sum(busy.values()) if limits.overlap == "sequential" else max(busy.values())
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """Where a point came from: scene, ways of all tensors in a row, candidate of tiles, and the way of each tensor."""
+
+    scene: Scene
+    ways: tuple[Keeping, ...]
+    candidate: int
+    chosen: tuple[int, ...]
+
+
+@dataclass
+class _Front:
+    """The points of a group, and the columns of tensors that are known already."""
+
+    problem: Problem
+    einsums: tuple[Einsum, ...]
+    limits: Limits
+    room: bool
+    values: Floats = field(default_factory=lambda: np.empty((0, 3)))
+    origins: list[_Origin] = field(default_factory=list)
+    known: dict[tuple[object, ...], tuple[tuple[Keeping, ...], Floats]] = field(default_factory=dict)
+    tiles: dict[tuple[object, ...], dict[str, NDArray[np.int64]]] = field(default_factory=dict)
+
+    def beats(self, seconds: float, energy_pj: float) -> bool:
+        """Whether a point is as good as anything that takes at least so much."""
+        return is_beaten(self.values, len(self.values), np.array([seconds, energy_pj, 0.0]), self.room)
+
+    def extend(self, scheme: Scheme, tally: Tally) -> None:
+        """Add what a scheme reaches with any tiles."""
+        tiles = self._tiles(scheme)
+        scene = Scene(self.problem, self.einsums, scheme.nest, scheme.picked, tiles, self.limits)
+        count = max((len(tile) for tile in tiles.values()), default=1)
+        if count == 0:
+            return
+        parts = [self._columns(scene, scheme, tensor, count) for tensor in scene.tensors]
+        if not all(ways for ways, _ in parts):
+            return
+        firsts = np.cumsum([0, *(len(ways) for ways, _ in parts)])
+        options = np.concatenate([columns for _, columns in parts])
+        known = len(self.origins)
+        values, rows = (
+            np.empty((max(FIRST_POINTS, known), 3)),
+            np.zeros((max(FIRST_POINTS, known), 1 + len(parts)), int),
+        )
+        values[:known], rows[:known, 0] = self.values, -1 - np.arange(known)
+        capacity, fixed = Columns.of(self.problem).capacity, np.array([scheme.seconds, scheme.energy_pj])
+        values, rows, points, seen = fold((options, firsts, capacity, fixed, self.room), (values, rows, known))
+        tally.candidates += count
+        tally.looked_at += seen
+        ways = tuple(way for each, _ in parts for way in each)
+        self.origins = [
+            self.origins[-1 - row[0]] if row[0] < 0 else _Origin(scene, ways, int(row[0]), tuple(map(int, row[1:])))
+            for row in rows[:points]
+        ]
+        self.values = values[:points].copy()
+
+    def _tiles(self, scheme: Scheme) -> dict[str, NDArray[np.int64]]:
+        """Coordinate of the nest to its tile, an entry for each combination of useful ones."""
+        nest, units = scheme.nest, scheme.units
+        key = (nest, tuple(units.items()))
+        if key not in self.tiles:
+            must = steady(self.problem, self.einsums)
+            options = [np.array([units[c]]) for c in nest.batch]
+            for c in nest.order:
+                useful = useful_tiles(self.problem.sizes[c], units[c])[:-1]
+                options.append(np.array([1] if c in must else useful, np.int64))
+            grid = np.meshgrid(*options, indexing="ij")
+            self.tiles[key] = {c: a.reshape(-1) for c, a in zip((*nest.batch, *nest.order), grid, strict=True)}
+        return self.tiles[key]
+
+    def _columns(self, scene: Scene, scheme: Scheme, tensor: str, count: int) -> tuple[tuple[Keeping, ...], Floats]:
+        """The ways to keep a tensor, and what each costs for every candidate [way, candidate, column]."""
+        touching = [
+            e for e in self.einsums if tensor in (e.tensor, *(touch.tensor for touch in self.problem.reads[e.name]))
+        ]
+        faces = tuple((e.name, scene.picked[e.name].unit, scene.picked[e.name].face) for e in touching)
+        key = (tensor, scheme.nest, tuple(scheme.units.items()), faces)
+        if key not in self.known:
+            table = Columns.of(self.problem)
+            ways = tuple(scene.ways(tensor))
+            columns = np.empty((len(ways), count, table.width))
+            for at, way in enumerate(ways):
+                table.fill(columns[at], scene.moved(way))
+            self.known[key] = ways, columns
+        return self.known[key]
+
+    def points(self) -> list[GroupPoint]:
+        return [self._point(values, origin) for values, origin in zip(self.values, self.origins, strict=True)]
+
+    def _point(self, values: Floats, origin: _Origin) -> GroupPoint:
+        scene = origin.scene
+        tiles = {c: int(tile[origin.candidate]) for c, tile in scene.tiles.items()}
+        seconds, energy, held = map(float, values)
+        keeping = tuple(origin.ways[at] for at in origin.chosen)
+        names = tuple(e.name for e in self.einsums)
+        return GroupPoint(seconds, energy, held, names, scene.nest, tiles, scene.picked, keeping)

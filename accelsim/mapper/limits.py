@@ -1,0 +1,31 @@
+"""What narrows the map space: said by the user, or what another tool assumes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Overlap = Literal["pipeline", "sequential"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of a search.
+
+    Attributes:
+        overlap: whether units of a group work side by side or one Einsum after the other.
+        slack: an Einsum may run on units that take at most so many times the cycles of the fastest.
+        units: Einsum to the only unit that it may run on.
+        dims: unit to dimension to what may lie on it: `reduced` coordinates, or `stationary` ones, along which the
+            first operand is passed on.
+        registers: whether a tensor that a group makes and uses may live in registers alone.
+        most_fused: Einsums in a group, at most.
+    """
+
+    overlap: Overlap = "pipeline"
+    slack: float = 128.0
+    units: Mapping[str, str] = field(default_factory=dict)
+    dims: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    registers: bool = True
+    most_fused: int | None = None

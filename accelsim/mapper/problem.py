@@ -1,0 +1,288 @@
+"""A step on an architecture as the mapper sees it: Einsums, who makes and reads what, and exact amounts.
+
+Every amount of the analytic rule is a number of distinct (iteration, element) pairs of an access. Where each index
+names a coordinate of its own and no point is masked, that number is a product: elements times the trips of the loops
+that do not index the tensor. Everything else (masks, shared or shifted indices, lookups) is asked of the exact counter
+of depth `analytic`, once for each set of tiles. Tiles may be arrays, with an entry for each candidate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import prod
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.arch import Arch
+from accelsim.cost.images import Counter, Visit, operands, tells_apart
+from accelsim.einsum.ast import Access, Index
+from accelsim.einsum.cascade import Einsum
+from accelsim.einsum.walk import coordinates
+from accelsim.mapping.bind import is_start
+from accelsim.mapping.extent import tile_elements
+from accelsim.workload import Step
+
+Amount: TypeAlias = "float | NDArray[Any]"
+Tiles: TypeAlias = "Mapping[str, int | NDArray[np.int64]]"
+"""Coordinate to what one iteration of its innermost loop spans; a coordinate without loops is not in it."""
+
+
+@dataclass(frozen=True)
+class Touch:
+    """The accesses of one Einsum to one tensor: its target, or what it reads."""
+
+    einsum: Einsum
+    accesses: tuple[Access, ...]
+
+    @property
+    def tensor(self) -> str:
+        return self.accesses[0].tensor
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The coordinates that index the tensor."""
+        return frozenset(coordinates(*self.accesses))
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """A step whose coordinates have these parts: all that the size of a tile depends on."""
+
+    step: Step
+    digits: Mapping[str, tuple[tuple[str, int], ...]]
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """What is to be mapped. `exact` keeps the answers of the exact counter."""
+
+    arch: Arch
+    step: Step
+    exact: dict[tuple[object, ...], int] = field(default_factory=dict)
+
+    @cached_property
+    def einsums(self) -> tuple[Einsum, ...]:
+        """Those that do work, in the order written."""
+        return tuple(e for e in self.step.shapes.cascade.einsums if not is_start(e))
+
+    @cached_property
+    def coordinates(self) -> tuple[str, ...]:
+        """All of them, in the order in which the Einsums name them."""
+        return tuple(dict.fromkeys(c for e in self.einsums for c in e.coordinates))
+
+    @cached_property
+    def sizes(self) -> Mapping[str, int]:
+        return self.step.shapes.sizes
+
+    @cached_property
+    def makers(self) -> dict[str, Einsum]:
+        return {e.tensor: e for e in self.einsums}
+
+    @cached_property
+    def reads(self) -> dict[str, tuple[Touch, ...]]:
+        """Einsum to what it reads, a touch for each tensor."""
+        return {e.name: tuple(_reads(e)) for e in self.einsums}
+
+    @cached_property
+    def writes(self) -> dict[str, Touch]:
+        return {e.name: Touch(e, (e.target,)) for e in self.einsums}
+
+    @cached_property
+    def recurs(self) -> dict[str, str]:
+        """Einsum to the coordinate along which it or its operands recur: its steps come one after the other."""
+        cascade = self.step.shapes.cascade
+        found = {}
+        for component, along in zip(cascade.components, cascade.iterative, strict=True):
+            for at in component if along else ():
+                found[cascade.einsums[at].name] = along or ""
+        return found
+
+    @cached_property
+    def components(self) -> tuple[frozenset[str], ...]:
+        """Einsums that need each other: they can only run in the same group."""
+        cascade = self.step.shapes.cascade
+        names = [frozenset(cascade.einsums[at].name for at in component) for component in cascade.components]
+        return tuple(found for found in names if len(found) > 1)
+
+    @cached_property
+    def _present(self) -> Counter:
+        return Counter.over(self.step.shapes, {c: ((c, 1),) for e in self.einsums for c in e.coordinates})
+
+    def word(self, tensor: str) -> float:
+        """Bytes of an element."""
+        return float(self.step.types[tensor].bytes)
+
+    def is_product(self, touch: Touch) -> bool:
+        """Whether every coordinate of the accesses is an index of its own and every point exists."""
+        counter = self._present
+        if counter.presences[touch.einsum.name] is not None or counter.elements.get(touch.tensor) is not None:
+            return False
+        if len(set(map(indices_of, touch.accesses))) > 1:
+            return False
+        return all(not coordinates(i) or self._names_one(i) for i in touch.accesses[0].indices)
+
+    def _names_one(self, index: Index) -> bool:
+        return index.edge is None and tells_apart(index.expr, self.step.shapes.cascade.splits)
+
+    def elements(self, touch: Touch) -> int:
+        """Elements that the accesses touch at all."""
+        if not self.is_product(touch):
+            return self._counted([touch], {}, {})
+        return self._volume(touch)
+
+    def _volume(self, touch: Touch) -> int:
+        """The product over indices, at most what the tensor has: parts of a split whose rank ends early touch fewer."""
+        shape = self.step.shapes.shapes[touch.tensor]
+        whole = 1
+        for index, size in zip(touch.accesses[0].indices, shape, strict=True):
+            whole *= min(size, prod(self.sizes[c] for c in coordinates(index)))
+        return whole
+
+    def pairs(self, touch: Touch, tiles: Tiles, pes: Mapping[str, int] | None = None) -> Amount:
+        """Distinct (iteration of the loops, PE along the coordinates in `pes`, element) of a touch."""
+        own = {c: tile for c, tile in tiles.items() if c in touch.einsum.coordinates}
+        lanes = {c: n for c, n in (pes or {}).items() if c in touch.einsum.coordinates}
+        if not self.is_product(touch):
+            return self._each([touch], own, lanes)
+        found: Amount = self._volume(touch)
+        for c in touch.einsum.coordinates:
+            if c not in touch.names:
+                found = found * places(self.sizes[c], own.get(c), lanes.get(c))
+        return found
+
+    def pairs_together(self, touches: Sequence[Touch], tiles: Tiles) -> Amount:
+        """Distinct (iteration, element) of several touches of one tensor that run in the same loops."""
+        first = touches[0]
+        where = indices_of(first.accesses[0])
+        same = all(indices_of(t.accesses[0]) == where and self.is_product(t) for t in touches)
+        if len(touches) == 1 or same:
+            return max((self.pairs(touch, tiles) for touch in touches), key=lambda found: float(np.max(found)))
+        return self._each(touches, tiles, {})
+
+    def untouched(self, maker: Touch) -> int:
+        """Results of a reduction over no points: elements that exist and that no point writes."""
+        if maker.tensor in self.step.shapes.cascade.generative:
+            return 0
+        return self._present.results(maker.tensor) - self.elements(maker)
+
+    def _each(self, touches: Sequence[Touch], tiles: Tiles, lanes: Mapping[str, int]) -> Amount:
+        """The exact count for every different set of tiles."""
+        arrays = {c: tile for c, tile in tiles.items() if isinstance(tile, np.ndarray)}
+        plain = {c: int(tile) for c, tile in tiles.items() if c not in arrays}
+        if not arrays:
+            return self._counted(touches, plain, lanes)
+        rows = np.stack(list(arrays.values()), axis=1)
+        different, back = np.unique(rows, axis=0, return_inverse=True)
+        counts = [
+            self._counted(touches, {**plain, **dict(zip(arrays, map(int, row), strict=True))}, lanes)
+            for row in different
+        ]
+        return np.array(counts, np.float64)[back.reshape(-1)]
+
+    def _counted(self, touches: Sequence[Touch], tiles: Mapping[str, int], lanes: Mapping[str, int]) -> int:
+        visits = [Visit(touch.einsum, access) for touch in touches for access in touch.accesses]
+        named = tuple((visit.einsum.name, visit.access) for visit in visits)
+        key = (named, tuple(sorted(tiles.items())), tuple(sorted(lanes.items())))
+        if key not in self.exact:
+            digits = _digits([c for touch in touches for c in touch.einsum.coordinates], tiles, lanes)
+            loops = [digits[c][0][0] for c in tiles]
+            spread = {digits[c][-1][0]: ("lanes", n) for c, n in lanes.items()}
+            self.exact[key] = Counter.over(self.step.shapes, digits).images(visits, loops, spread)
+        return self.exact[key]
+
+    def held(self, touches: Sequence[tuple[Touch, Tiles]]) -> Amount:
+        """The most elements of a tensor that one iteration of the loops touches, by all touches together."""
+        cascade, shapes = self.step.shapes.cascade, self.step.shapes.shapes
+        tensor = touches[0][0].tensor
+        state = cascade.generative.get(tensor)
+        dims = [at for at, name in enumerate(cascade.tensors[tensor]) if name != state]
+        largest: dict[tuple[object, ...], Amount] = {}
+        for touch, tiles in touches:
+            for access in touch.accesses:
+                place = tuple(access.indices[at].expr for at in dims)
+                tile = self._tile(touch.einsum, access, tiles)
+                largest[place] = np.maximum(largest[place], tile) if place in largest else tile
+        total: Amount = sum(largest.values(), 0)
+        return np.minimum(total, prod(shapes[tensor][at] for at in dims))
+
+    def _tile(self, einsum: Einsum, access: Access, tiles: Tiles) -> Amount:
+        cascade, shapes = self.step.shapes.cascade, self.step.shapes
+        state = cascade.generative.get(access.tensor)
+        total: Amount = 1
+        for name, size, index in zip(
+            cascade.tensors[access.tensor], shapes.shapes[access.tensor], access.indices, strict=True
+        ):
+            if name == state:
+                continue
+            if coordinates(index) and not self._names_one(index):
+                return self._exact_tile(einsum, access, tiles)
+            inside: Amount = 1
+            for c in coordinates(index):
+                inside = inside * np.minimum(tiles.get(c, self.sizes[c]), self.sizes[c])
+            total = total * np.minimum(inside, size)
+        return total
+
+    def _exact_tile(self, einsum: Einsum, access: Access, tiles: Tiles) -> Amount:
+        own = {c: tile for c, tile in tiles.items() if c in einsum.coordinates}
+        rows = (
+            np.stack(np.broadcast_arrays(*(np.atleast_1d(np.asarray(t)) for t in own.values())), axis=1)
+            if own
+            else None
+        )
+        if rows is None:
+            return self._tile_of(einsum, access, {})
+        different, back = np.unique(rows, axis=0, return_inverse=True)
+        found = [self._tile_of(einsum, access, dict(zip(own, map(int, row), strict=True))) for row in different]
+        return np.array(found, np.float64)[back.reshape(-1)]
+
+    def _tile_of(self, einsum: Einsum, access: Access, tiles: Mapping[str, int]) -> int:
+        key = ("tile", einsum.name, access, tuple(sorted(tiles.items())))
+        if key not in self.exact:
+            digits = _digits(einsum.coordinates, tiles, {})
+            self.exact[key] = tile_elements(
+                _Parts(self.step, digits), einsum, access, tuple(digits[c][0][0] for c in tiles)
+            )
+        return self.exact[key]
+
+
+def indices_of(access: Access) -> tuple[object, ...]:
+    """What an access reads or writes, wherever it stands in the text."""
+    return tuple((index.expr, index.edge) for index in access.indices)
+
+
+def places(size: int, tile: int | NDArray[np.int64] | None, pes: int | None) -> Amount:
+    """Distinct (iteration, PE) along a coordinate: trips of its tiles, times the PEs that each has in use."""
+    if tile is None:
+        return 1 if pes is None else min(size, pes)
+    if pes is None:
+        return -(-size // tile)
+    whole, rest = size // tile, size % tile
+    return whole * np.minimum(tile, pes) + np.minimum(rest, pes)
+
+
+def useful_tiles(size: int, unit: int) -> list[int]:
+    """Multiples of `unit`, up to the whole, that give different numbers of tiles; for each number the smallest."""
+    units = -(-size // unit)
+    found, tile = [], 1
+    while tile < units:
+        found.append(tile * unit)
+        trips = -(-units // tile)
+        tile = -(-units // (trips - 1)) if trips > 1 else units
+    return [*found, size]
+
+
+def _reads(einsum: Einsum) -> Iterable[Touch]:
+    accesses = operands(einsum)
+    for tensor in dict.fromkeys(access.tensor for access in accesses):
+        yield Touch(einsum, tuple(access for access in accesses if access.tensor == tensor))
+
+
+def _digits(
+    names: Sequence[str], tiles: Mapping[str, int], lanes: Mapping[str, int]
+) -> dict[str, tuple[tuple[str, int], ...]]:
+    """Coordinates with a part for the loop and one for what is inside it."""
+    return {c: ((f"{c}/loop", tiles[c]), (f"{c}/in", 1)) if c in tiles else ((f"{c}/in", 1),) for c in names}

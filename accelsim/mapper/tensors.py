@@ -1,0 +1,262 @@
+"""What a tensor of a group may cost: bytes held and moved for each way to keep it, over all candidates of tiles.
+
+The rule is that of `accelsim.cost.traffic`, in closed form; a test holds the two equal on mappings drawn at random.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import combinations_with_replacement
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.einsum.cascade import Einsum
+from accelsim.mapper.assign import Assignment
+from accelsim.mapper.limits import Limits
+from accelsim.mapper.nest import Nest, cut, depths
+from accelsim.mapper.problem import Amount, Problem, Tiles, Touch, indices_of
+
+Chain = tuple[tuple[str, int], ...]
+"""Levels that keep a tensor, outermost first, each with the depth of the loops at which it does."""
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """One way to keep a tensor during a group; `forwarded` readers are served from registers all the same."""
+
+    tensor: str
+    chain: Chain
+    forwarded: tuple[str, ...] = ()
+
+
+@dataclass
+class Moved:
+    """Elements held at, read from and written to each level, and written into registers."""
+
+    held: dict[str, Amount] = field(default_factory=dict)
+    read: dict[str, Amount] = field(default_factory=dict)
+    write: dict[str, Amount] = field(default_factory=dict)
+    fill_pj: Amount = 0
+
+    def add(self, level: str, read: Amount = 0, write: Amount = 0) -> None:
+        self.read[level] = self.read.get(level, 0) + read
+        self.write[level] = self.write.get(level, 0) + write
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A group with its loops, its assignments and its tiles (coordinate of the nest to an entry per candidate)."""
+
+    problem: Problem
+    einsums: tuple[Einsum, ...]
+    nest: Nest
+    picked: Mapping[str, Assignment]
+    tiles: Mapping[str, NDArray[np.int64]]
+    limits: Limits
+
+    @cached_property
+    def made(self) -> dict[str, Touch]:
+        """Tensor that the group makes to its maker's touch."""
+        return {e.tensor: self.problem.writes[e.name] for e in self.einsums}
+
+    @cached_property
+    def readers(self) -> dict[str, tuple[Touch, ...]]:
+        """Tensor to those of the group that read it."""
+        found: dict[str, tuple[Touch, ...]] = {}
+        for einsum in self.einsums:
+            for touch in self.problem.reads[einsum.name]:
+                found[touch.tensor] = (*found.get(touch.tensor, ()), touch)
+        return found
+
+    @cached_property
+    def tensors(self) -> tuple[str, ...]:
+        """Every tensor that the group touches."""
+        return tuple(dict.fromkeys((*self.made, *self.readers)))
+
+    def leaves(self, tensor: str) -> bool:
+        """Whether a tensor that the group makes is wanted outside it."""
+        inside = {e.name for e in self.einsums}
+        others = (e for e in self.problem.einsums if e.name not in inside)
+        return tensor in self.problem.step.shapes.cascade.outputs or any(
+            access.tensor == tensor for e in others for access in e.reads
+        )
+
+    def finest(self, einsum: Einsum) -> Tiles:
+        """What one iteration of all loops of an Einsum spans of each coordinate that is looped over."""
+        picked = self.picked[einsum.name]
+        found: dict[str, int | NDArray[np.int64]] = {}
+        for c in einsum.coordinates:
+            size, pes = self.problem.sizes[c], picked.pes.get(c, 1)
+            if c in picked.streamed:
+                if c in self.tiles:
+                    found[c] = self.tiles[c]
+            elif pes < size:
+                found[c] = pes
+        return found
+
+    def around(self, touch: Touch, loops: Mapping[str, None]) -> Tiles:
+        """What one iteration of these loops of the nest spans."""
+        return {c: self.tiles[c] for c in loops if c in touch.einsum.coordinates}
+
+    def ways(self, tensor: str) -> Iterator[Keeping]:
+        """Every way to keep a tensor that the map space has."""
+        touches = (*((self.made[tensor],) if tensor in self.made else ()), *self.readers.get(tensor, ()))
+        levels = [level.name for level in self.problem.arch.levels[1:]]
+        own = tensor in self.made and tensor in self.readers
+        direct = self.direct(tensor) if own else ()
+        if not own or (self.limits.registers and self._lives_in_registers(tensor, direct)):
+            yield Keeping(tensor, ())
+        found = [depth for depth in depths(self.nest, touches) if not own or self._stays(tensor, depth)]
+        for mask in range(1, 1 << len(levels)):
+            chosen = [level for at, level in enumerate(levels) if mask >> at & 1]
+            for at in combinations_with_replacement(found, len(chosen)):
+                yield Keeping(tensor, tuple(zip(chosen, at, strict=True)), direct if self.limits.registers else ())
+
+    def _stays(self, tensor: str, depth: int) -> bool:
+        """Whether a tile that the group makes and uses is finished, and read, before it makes room for another."""
+        maker, readers = self.made[tensor].einsum, self.readers[tensor]
+        made = self.nest.loops_of(maker, depth)
+        if any(self.nest.loops_of(r.einsum, depth) != made for r in readers):
+            return False
+        along = self.problem.step.shapes.cascade.generative.get(tensor)
+        names = self.made[tensor].names
+        return all(c in names and c != along for c in made)
+
+    def _lives_in_registers(self, tensor: str, direct: tuple[str, ...]) -> bool:
+        along = self.problem.step.shapes.cascade.generative.get(tensor)
+        return along not in self.tiles and all(r.einsum.name in direct for r in self.readers[tensor])
+
+    def direct(self, tensor: str) -> tuple[str, ...]:
+        """The readers that can take a tensor of the group from where it was made, element by element."""
+        maker = self.made[tensor]
+        return tuple(r.einsum.name for r in self.readers[tensor] if self._is_direct(maker, r))
+
+    def _is_direct(self, maker: Touch, reader: Touch) -> bool:
+        """Whether both run in the same loops, the result is finished in each iteration, and a PE holds one element.
+
+        Either side may be the one whose PEs hold the iteration's elements; else both step through them in the same
+        order.
+        """
+        if maker.einsum.name == reader.einsum.name:
+            return self.problem.recurs.get(maker.einsum.name) not in self.tiles
+        if self.nest.loops_of(maker.einsum) != self.nest.loops_of(reader.einsum):
+            return False
+        if not self._reads_what_was_made(maker, reader):
+            return False
+        first, then = self.finest(maker.einsum), self.finest(reader.einsum)
+        names = maker.names
+        for c in {*maker.einsum.coordinates, *reader.einsum.coordinates}:
+            if c not in names and (c not in self.tiles) and (c in first or c in then):
+                return False  # a sum that is not finished, or a reader that comes back
+            if c not in names and c in self.tiles and c in maker.einsum.reduced:
+                return False
+            if c in names and not _same(first.get(c), then.get(c)):
+                return False
+        mine, its = ({c for c in names if c in self.picked[t.einsum.name].streamed} for t in (maker, reader))
+        return not mine or not its or mine == its
+
+    def _reads_what_was_made(self, maker: Touch, reader: Touch) -> bool:
+        """Whether each access is to what the maker has just written, or to what it has itself just read."""
+        state = self.problem.step.shapes.cascade.generative.get(maker.tensor)
+        known = {indices_of(maker.accesses[0])}
+        if state is not None:
+            known |= {indices_of(a) for r in self.readers[maker.tensor] if r.einsum == maker.einsum for a in r.accesses}
+        return all(indices_of(access) in known for access in reader.accesses)
+
+    def moved(self, way: Keeping) -> Moved:
+        """Everything that one way to keep a tensor holds and moves."""
+        found = Moved()
+        tensor, word = way.tensor, self.problem.word(way.tensor)
+        touches = (*((self.made[tensor],) if tensor in self.made else ()), *self.readers.get(tensor, ()))
+        for level, depth in way.chain:
+            loops = [(t, self.around(t, dict.fromkeys(self.nest.loops_of(t.einsum, depth)))) for t in touches]
+            found.held[level] = self.problem.held(loops) * word
+        if tensor not in self.made:
+            self._bring_in(way, found)
+        else:
+            self._write(way, found)
+            for reader in self.readers.get(tensor, ()):
+                if way.chain and reader.einsum.name not in way.forwarded:
+                    found.add(way.chain[-1][0], read=self.problem.pairs(reader, self.finest(reader.einsum)))
+        for table in (found.read, found.write):
+            for level in table:
+                table[level] = table[level] * word
+        found.fill_pj = self._fills(way)
+        return found
+
+    def _bring_in(self, way: Keeping, found: Moved) -> None:
+        readers, off_chip = self.readers[way.tensor], self.problem.arch.off_chip.name
+        if not way.chain:
+            streams = [(self._all_loops(r.einsum), r, self.finest(r.einsum)) for r in readers]
+            found.add(off_chip, read=self._once(streams))
+            return
+        for reader in readers:
+            found.add(way.chain[-1][0], read=self.problem.pairs(reader, self.finest(reader.einsum)))
+        source = off_chip
+        for level, depth in way.chain:
+            filled = self._filled(readers, depth)
+            found.add(source, read=filled)
+            found.add(level, write=filled)
+            source = level
+
+    def _write(self, way: Keeping, found: Moved) -> None:
+        maker = self.made[way.tensor]
+        first = self.problem.elements(maker)
+        moved, inner = self.problem.pairs(maker, self.finest(maker.einsum)), ""
+        counted = {level.name for level in self.problem.arch.levels if level.read_out}
+        for level, depth in reversed(way.chain):
+            found.add(level, moved - first, moved)
+            if inner:
+                found.add(inner, read=moved if inner in counted else 0, write=moved - first)
+            moved, inner = self._filled((maker,), depth), level
+        if not self.leaves(way.tensor):
+            return
+        found.add(self.problem.arch.off_chip.name, moved - first, moved + self.problem.untouched(maker))
+        if inner:
+            found.add(inner, read=moved if inner in counted else 0, write=moved - first)
+
+    def _filled(self, touches: Sequence[Touch], depth: int) -> Amount:
+        names = frozenset(c for touch in touches for c in touch.names)
+        loops = [cut(self.problem, self.nest, touch, names, depth) for touch in touches]
+        placed = [(tuple(at), touch, self.around(touch, at)) for at, touch in zip(loops, touches, strict=True)]
+        return self._once(placed)
+
+    def _all_loops(self, einsum: Einsum) -> tuple[object, ...]:
+        inner = tuple((c, t) for c, t in self.finest(einsum).items() if isinstance(t, int))
+        return (*self.nest.loops_of(einsum), *inner)
+
+    def _once(self, placed: Sequence[tuple[tuple[object, ...], Touch, Tiles]]) -> Amount:
+        """Elements moved by several touches: those in the same loops move together."""
+        total: Amount = 0
+        together: dict[tuple[object, ...], list[tuple[Touch, Tiles]]] = {}
+        for loops, touch, tiles in placed:
+            together.setdefault(loops, []).append((touch, tiles))
+        for group in together.values():
+            total = total + self.problem.pairs_together([touch for touch, _ in group], group[0][1])
+        return total
+
+    def _fills(self, way: Keeping) -> Amount:
+        """Energy of what is written into registers because another PE, unit or level holds it."""
+        total: Amount = 0
+        maker = self.made.get(way.tensor)
+        for reader in self.readers.get(way.tensor, ()):
+            picked = self.picked[reader.einsum.name]
+            served = not way.chain or reader.einsum.name in way.forwarded
+            if maker and served and self.picked[maker.einsum.name].unit == picked.unit:
+                continue
+            if not picked.fill_pj:
+                continue
+            for access in reader.accesses:
+                touch = Touch(reader.einsum, (access,))
+                elements = self.problem.pairs(touch, self.finest(reader.einsum), picked.pes)
+                total = total + elements * picked.fill_pj[way.tensor]
+        return total
+
+
+def _same(a: int | NDArray[np.int64] | None, b: int | NDArray[np.int64] | None) -> bool:
+    if a is None or b is None or isinstance(a, int) or isinstance(b, int):
+        return (a is None and b is None) or (isinstance(a, int) and isinstance(b, int) and a == b)
+    return a is b or bool(np.array_equal(a, b))
