@@ -16,7 +16,7 @@ from math import prod
 
 from accelsim.arch import Unit
 from accelsim.cost.compute import point_cost
-from accelsim.cost.images import Counter, Visit, operands
+from accelsim.cost.images import Visit, operands
 from accelsim.einsum.cascade import Einsum
 from accelsim.einsum.walk import coordinates
 from accelsim.errors import AccelsimError
@@ -56,6 +56,11 @@ class Assignment:
     def face(self) -> tuple[object, ...]:
         """All that the traffic of tensors depends on: assignments of an Einsum with equal faces move the same bytes."""
         return (frozenset(self.pes.items()), self.streamed)
+
+    @cached_property
+    def key(self) -> tuple[object, ...]:
+        """Einsum, unit and face."""
+        return (self.einsum, self.unit, self.face)
 
 
 def assignments(
@@ -194,7 +199,7 @@ def _cost(
     pes = {c: n for _, ranks in spread for c, n in ranks}
     digits = {c: ((f"{c}/0", pes[c]), (f"{c}/1", 1)) if c in pes else ((c, 1),) for c in einsum.coordinates}
     places = {f"{c}/1": (dim, n) for dim, ranks in spread for c, n in ranks}
-    counter = Counter.over(problem.step.shapes, digits)
+    counter = problem.counter(digits)
     points = counter.points(einsum)
     cycles, uses = point_cost(einsum, unit)
     components = problem.arch.components

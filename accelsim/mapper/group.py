@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import combinations
 from math import lcm
 
@@ -14,10 +15,11 @@ from accelsim.einsum.cascade import Einsum
 from accelsim.mapper.assign import Assignment
 from accelsim.mapper.columns import Columns
 from accelsim.mapper.fold import fold, is_beaten
+from accelsim.mapper.known import Known
 from accelsim.mapper.limits import Limits
 from accelsim.mapper.nest import Nest, batch_of, nests, steady, visible
 from accelsim.mapper.pick import picks_of
-from accelsim.mapper.problem import Problem, useful_tiles
+from accelsim.mapper.problem import Problem
 from accelsim.mapper.tensors import Keeping, Scene
 
 FIRST_POINTS = 64
@@ -58,29 +60,28 @@ class Scheme:
     energy_pj: float
 
 
-def group_front(
-    problem: Problem, names: Sequence[str], limits: Limits, tally: Tally, *, room: bool = False
-) -> list[GroupPoint]:
+def group_front(known: Known, names: Sequence[str], tally: Tally, *, room: bool = False) -> list[GroupPoint]:
     """The Pareto front of a group of Einsums over seconds and energy, with `room` over bytes held too.
 
     Empty where the Einsums cannot share a group, or nothing fits.
     """
-    einsums = tuple(e for e in problem.einsums if e.name in names)
-    front = _Front(problem, einsums, limits, room=room)
-    compulsory = _compulsory_pj(problem, einsums)
-    for scheme in sorted(schemes(problem, einsums, limits), key=lambda s: (s.seconds, s.energy_pj)):
+    einsums = tuple(e for e in known.problem.einsums if e.name in names)
+    front = _Front(known, einsums, room)
+    compulsory = _compulsory_pj(known.problem, einsums)
+    for scheme in sorted(schemes(known, einsums), key=lambda s: (s.seconds, s.energy_pj)):
         tally.schemes += 1
         if not front.beats(scheme.seconds, scheme.energy_pj + compulsory):
             front.extend(scheme, tally)
     return front.points()
 
 
-def schemes(problem: Problem, einsums: tuple[Einsum, ...], limits: Limits) -> Iterator[Scheme]:
+def schemes(known: Known, einsums: tuple[Einsum, ...]) -> Iterator[Scheme]:
     """Every nest with every combination of assignments that can share its tiles.
 
     Coordinates of what passes between the Einsums are looped by all of them or left to each; batch coordinates are
     spread by all who may or by none.
     """
+    problem, limits = known.problem, known.limits
     every = list(nests(problem, einsums))
     if not every:
         return
@@ -89,7 +90,7 @@ def schemes(problem: Problem, einsums: tuple[Einsum, ...], limits: Limits) -> It
     for number in range(len(between) + 1):
         for looped in combinations(between, number):
             for alone in dict.fromkeys((batch, frozenset[str]())):
-                for picked in picks_of(problem, einsums, batch | single | set(looped), alone | single, limits):
+                for picked in picks_of(known, einsums, batch | single | set(looped), alone | single):
                     key = tuple((a.face, a.unit) for a in picked.values())
                     if key in seen:
                         continue
@@ -147,16 +148,24 @@ class _Origin:
 
 @dataclass
 class _Front:
-    """The points of a group, and the columns of tensors that are known already."""
+    """The points of a group."""
 
-    problem: Problem
+    known: Known
     einsums: tuple[Einsum, ...]
-    limits: Limits
     room: bool
     values: Floats = field(default_factory=lambda: np.empty((0, 3)))
     origins: list[_Origin] = field(default_factory=list)
-    known: dict[tuple[object, ...], tuple[tuple[Keeping, ...], Floats]] = field(default_factory=dict)
-    tiles: dict[tuple[object, ...], dict[str, NDArray[np.int64]]] = field(default_factory=dict)
+
+    @cached_property
+    def steady(self) -> frozenset[str]:
+        return steady(self.known.problem, self.einsums)
+
+    @cached_property
+    def touching(self) -> dict[str, tuple[Einsum, ...]]:
+        """Tensor to the Einsums of the group that make or read it."""
+        reads = self.known.problem.reads
+        pairs = [(t, e) for e in self.einsums for t in dict.fromkeys((e.tensor, *(r.tensor for r in reads[e.name])))]
+        return {tensor: tuple(e for t, e in pairs if t == tensor) for tensor, _ in pairs}
 
     def beats(self, seconds: float, energy_pj: float) -> bool:
         """Whether a point is as good as anything that takes at least so much."""
@@ -164,24 +173,25 @@ class _Front:
 
     def extend(self, scheme: Scheme, tally: Tally) -> None:
         """Add what a scheme reaches with any tiles."""
-        tiles = self._tiles(scheme)
-        scene = Scene(self.problem, self.einsums, scheme.nest, scheme.picked, tiles, self.limits)
+        grid = (scheme.nest, tuple(scheme.units.items()), self.steady)
+        tiles = self.known.tiles(grid)
+        scene = Scene(self.known.problem, self.einsums, scheme.nest, scheme.picked, tiles, self.known.limits)
         count = max((len(tile) for tile in tiles.values()), default=1)
         if count == 0:
             return
-        parts = [self._columns(scene, scheme, tensor, count) for tensor in scene.tensors]
+        parts = [self.known.columns(scene, grid, tensor, them, count) for tensor, them in self.touching.items()]
         if not all(ways for ways, _ in parts):
             return
         firsts = np.cumsum([0, *(len(ways) for ways, _ in parts)])
         options = np.concatenate([columns for _, columns in parts])
-        known = len(self.origins)
+        old = len(self.origins)
         values, rows = (
-            np.empty((max(FIRST_POINTS, known), 3)),
-            np.zeros((max(FIRST_POINTS, known), 1 + len(parts)), int),
+            np.empty((max(FIRST_POINTS, old), 3)),
+            np.zeros((max(FIRST_POINTS, old), 1 + len(parts)), int),
         )
-        values[:known], rows[:known, 0] = self.values, -1 - np.arange(known)
-        capacity, fixed = Columns.of(self.problem).capacity, np.array([scheme.seconds, scheme.energy_pj])
-        values, rows, points, seen = fold((options, firsts, capacity, fixed, self.room), (values, rows, known))
+        values[:old], rows[:old, 0] = self.values, -1 - np.arange(old)
+        capacity, fixed = Columns.of(self.known.problem).capacity, np.array([scheme.seconds, scheme.energy_pj])
+        values, rows, points, seen = fold((options, firsts, capacity, fixed, self.room), (values, rows, old))
         tally.candidates += count
         tally.looked_at += seen
         ways = tuple(way for each, _ in parts for way in each)
@@ -190,36 +200,6 @@ class _Front:
             for row in rows[:points]
         ]
         self.values = values[:points].copy()
-
-    def _tiles(self, scheme: Scheme) -> dict[str, NDArray[np.int64]]:
-        """Coordinate of the nest to its tile, an entry for each combination of useful ones."""
-        nest, units = scheme.nest, scheme.units
-        key = (nest, tuple(units.items()))
-        if key not in self.tiles:
-            must = steady(self.problem, self.einsums)
-            options = [np.array([units[c]]) for c in nest.batch]
-            for c in nest.order:
-                useful = useful_tiles(self.problem.sizes[c], units[c])[:-1]
-                options.append(np.array([1] if c in must else useful, np.int64))
-            grid = np.meshgrid(*options, indexing="ij")
-            self.tiles[key] = {c: a.reshape(-1) for c, a in zip((*nest.batch, *nest.order), grid, strict=True)}
-        return self.tiles[key]
-
-    def _columns(self, scene: Scene, scheme: Scheme, tensor: str, count: int) -> tuple[tuple[Keeping, ...], Floats]:
-        """The ways to keep a tensor, and what each costs for every candidate [way, candidate, column]."""
-        touching = [
-            e for e in self.einsums if tensor in (e.tensor, *(touch.tensor for touch in self.problem.reads[e.name]))
-        ]
-        faces = tuple((e.name, scene.picked[e.name].unit, scene.picked[e.name].face) for e in touching)
-        key = (tensor, scheme.nest, tuple(scheme.units.items()), faces)
-        if key not in self.known:
-            table = Columns.of(self.problem)
-            ways = tuple(scene.ways(tensor))
-            columns = np.empty((len(ways), count, table.width))
-            for at, way in enumerate(ways):
-                table.fill(columns[at], scene.moved(way))
-            self.known[key] = ways, columns
-        return self.known[key]
 
     def points(self) -> list[GroupPoint]:
         return [self._point(values, origin) for values, origin in zip(self.values, self.origins, strict=True)]

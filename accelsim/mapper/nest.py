@@ -51,9 +51,10 @@ def nests(problem: Problem, einsums: Sequence[Einsum]) -> Iterator[Nest]:
     """Every order of every set of coordinates that the Einsums may loop over together."""
     batch = batch_of(problem, einsums)
     must = steady(problem, einsums)
-    free = [c for c in problem.coordinates if c not in batch and problem.sizes[c] > 1 and _shared(einsums, c)]
-    loops = [c for c in free if c in must or may_fuse(problem, einsums, c)]
-    if any(c not in loops or not may_fuse(problem, einsums, c) for c in must):
+    loops = [
+        c for c in problem.coordinates if c not in batch and problem.sizes[c] > 1 and may_fuse(problem, einsums, c)
+    ]
+    if any(c not in loops for c in must):
         return
     outer = tuple(c for c in problem.coordinates if c in batch)
     for number in range(len(loops) + 1):
@@ -71,12 +72,8 @@ def visible(problem: Problem, einsums: Sequence[Einsum]) -> tuple[str, ...]:
     return tuple(c for c in problem.coordinates if c in names and c not in taken and problem.sizes[c] > 1)
 
 
-def _shared(einsums: Sequence[Einsum], c: str) -> bool:
-    return sum(c in e.coordinates for e in einsums) >= min(2, len(einsums))
-
-
 def may_fuse(problem: Problem, einsums: Sequence[Einsum], c: str) -> bool:
-    """Whether all Einsums with a coordinate may run in one loop over it.
+    """Whether the Einsums may run in one loop over a coordinate: all, or at least two and others that wait for its end.
 
     What is summed over it is finished only when the loop ends, so that no reader, and nothing that depends on a reader,
     may be inside; what is made in one iteration must be read in the same one.
@@ -96,7 +93,8 @@ def may_fuse(problem: Problem, einsums: Sequence[Einsum], c: str) -> bool:
                 after.add(reader.name)
             elif not _same_iteration(problem, maker, access, c):
                 return False
-    return all(c not in e.coordinates for e in einsums if e.name in after)
+    inside = sum(c in e.coordinates for e in einsums)
+    return inside >= min(2, len(einsums)) and all((c in e.coordinates) != (e.name in after) for e in einsums)
 
 
 def _same_iteration(problem: Problem, maker: Einsum, access: Access, c: str) -> bool:

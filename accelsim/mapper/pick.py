@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from accelsim.einsum.cascade import Einsum
-from accelsim.mapper.assign import Assignment, assignments
-from accelsim.mapper.limits import Limits
+from accelsim.mapper.assign import Assignment
+from accelsim.mapper.known import Known
+from accelsim.mapper.nest import batch_of
 from accelsim.mapper.problem import Problem
 
 
@@ -29,7 +30,7 @@ class _Partial:
 
 
 def picks_of(
-    problem: Problem, einsums: Sequence[Einsum], looped: frozenset[str], alone: frozenset[str], limits: Limits
+    known: Known, einsums: Sequence[Einsum], looped: frozenset[str], alone: frozenset[str]
 ) -> Iterator[Mapping[str, Assignment]]:
     """Einsum to assignment, for every combination that may be the best one.
 
@@ -37,15 +38,19 @@ def picks_of(
     combinations that agree in that, one that is no slower on any unit, needs no more energy, and has no other operands
     come from another unit, makes the others needless.
     """
+    problem = known.problem
     units = list(problem.arch.units)
+    shared = batch_of(problem, einsums)
     made = {e.tensor: e.name for e in einsums}
     found: dict[tuple[object, ...], list[_Partial]] = {(): [_Partial((), (0.0,) * len(units), 0.0, frozenset())]}
     for at, einsum in enumerate(einsums):
         wanted = {made.get(access.tensor) for later in einsums[at + 1 :] for access in later.reads}
-        options = assignments(problem, einsum, looped, alone, limits)
+        options = known.assignments(einsum, looped, alone)
         wider: dict[tuple[object, ...], list[_Partial]] = {}
         for each in (each for alike in found.values() for each in alike):
             for option in options:
+                if not _alike(each.picked, option, shared):
+                    continue
                 new = _with(each, option, units, made, problem)
                 seen = tuple(a.unit if a.einsum in wanted else "" for a in new.picked)
                 _add(wider.setdefault((*(a.face for a in new.picked), *seen), []), new)
@@ -53,6 +58,11 @@ def picks_of(
     for alike in found.values():
         for each in alike:
             yield {assignment.einsum: assignment for assignment in each.picked}
+
+
+def _alike(picked: Sequence[Assignment], option: Assignment, shared: frozenset[str]) -> bool:
+    """Whether batch coordinates lie on as many PEs as for the first Einsum: what passes between them is one tile."""
+    return not picked or all(picked[0].pes.get(c, 1) == option.pes.get(c, 1) for c in shared)
 
 
 def _with(

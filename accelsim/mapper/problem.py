@@ -9,7 +9,7 @@ of depth `analytic`, once for each set of tiles. Tiles may be arrays, with an en
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
 from typing import Any, TypeAlias
@@ -31,9 +31,9 @@ Tiles: TypeAlias = "Mapping[str, int | NDArray[np.int64]]"
 """Coordinate to what one iteration of its innermost loop spans; a coordinate without loops is not in it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Touch:
-    """The accesses of one Einsum to one tensor: its target, or what it reads."""
+    """The accesses of one Einsum to one tensor: its target, or what it reads. Compared by identity."""
 
     einsum: Einsum
     accesses: tuple[Access, ...]
@@ -58,11 +58,17 @@ class _Parts:
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """What is to be mapped. `exact` keeps the answers of the exact counter."""
+    """What is to be mapped.
+
+    Attributes:
+        exact: answers of the exact counter.
+        shapes_of: whether the amounts of a touch are products, and how many elements it touches.
+    """
 
     arch: Arch
     step: Step
     exact: dict[tuple[object, ...], int] = field(default_factory=dict)
+    shapes_of: dict[Touch, tuple[bool, int]] = field(default_factory=dict)
 
     @cached_property
     def einsums(self) -> tuple[Einsum, ...]:
@@ -92,6 +98,15 @@ class Problem:
         return {e.name: Touch(e, (e.target,)) for e in self.einsums}
 
     @cached_property
+    def users(self) -> dict[str, tuple[str, ...]]:
+        """Tensor to the Einsums that read it."""
+        found: dict[str, tuple[str, ...]] = {}
+        for einsum in self.einsums:
+            for tensor in dict.fromkeys(access.tensor for access in einsum.reads):
+                found[tensor] = (*found.get(tensor, ()), einsum.name)
+        return found
+
+    @cached_property
     def recurs(self) -> dict[str, str]:
         """Einsum to the coordinate along which it or its operands recur: its steps come one after the other."""
         cascade = self.step.shapes.cascade
@@ -116,8 +131,33 @@ class Problem:
         """Bytes of an element."""
         return float(self.step.types[tensor].bytes)
 
+    @cached_property
+    def single(self) -> dict[str, tuple[tuple[Touch, ...], ...]]:
+        """Einsum to its reads again, a touch for each access."""
+        return {
+            name: tuple(tuple(Touch(t.einsum, (access,)) for access in t.accesses) for t in touches)
+            for name, touches in self.reads.items()
+        }
+
+    def counter(self, digits: Mapping[str, tuple[tuple[str, int], ...]]) -> Counter:
+        """The exact counter for coordinates with these parts."""
+        return replace(self._present, digits=digits)
+
     def is_product(self, touch: Touch) -> bool:
         """Whether every coordinate of the accesses is an index of its own and every point exists."""
+        return self._shape(touch)[0]
+
+    def elements(self, touch: Touch) -> int:
+        """Elements that the accesses touch at all."""
+        return self._shape(touch)[1]
+
+    def _shape(self, touch: Touch) -> tuple[bool, int]:
+        if touch not in self.shapes_of:
+            product = self._is_product(touch)
+            self.shapes_of[touch] = product, self._volume(touch) if product else self._counted([touch], {}, {})
+        return self.shapes_of[touch]
+
+    def _is_product(self, touch: Touch) -> bool:
         counter = self._present
         if counter.presences[touch.einsum.name] is not None or counter.elements.get(touch.tensor) is not None:
             return False
@@ -127,12 +167,6 @@ class Problem:
 
     def _names_one(self, index: Index) -> bool:
         return index.edge is None and tells_apart(index.expr, self.step.shapes.cascade.splits)
-
-    def elements(self, touch: Touch) -> int:
-        """Elements that the accesses touch at all."""
-        if not self.is_product(touch):
-            return self._counted([touch], {}, {})
-        return self._volume(touch)
 
     def _volume(self, touch: Touch) -> int:
         """The product over indices, at most what the tensor has: parts of a split whose rank ends early touch fewer."""
@@ -148,7 +182,7 @@ class Problem:
         lanes = {c: n for c, n in (pes or {}).items() if c in touch.einsum.coordinates}
         if not self.is_product(touch):
             return self._each([touch], own, lanes)
-        found: Amount = self._volume(touch)
+        found: Amount = self.elements(touch)
         for c in touch.einsum.coordinates:
             if c not in touch.names:
                 found = found * places(self.sizes[c], own.get(c), lanes.get(c))
@@ -191,7 +225,7 @@ class Problem:
             digits = _digits([c for touch in touches for c in touch.einsum.coordinates], tiles, lanes)
             loops = [digits[c][0][0] for c in tiles]
             spread = {digits[c][-1][0]: ("lanes", n) for c, n in lanes.items()}
-            self.exact[key] = Counter.over(self.step.shapes, digits).images(visits, loops, spread)
+            self.exact[key] = self.counter(digits).images(visits, loops, spread)
         return self.exact[key]
 
     def held(self, touches: Sequence[tuple[Touch, Tiles]]) -> Amount:

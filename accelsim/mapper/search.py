@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from accelsim.mapper.group import GroupPoint, Tally, group_front
+from accelsim.mapper.known import Known
 from accelsim.mapper.limits import Limits
 from accelsim.mapper.problem import Problem
 
@@ -22,14 +23,14 @@ class Found:
 
 def best_mappings(problem: Problem, limits: Limits, tally: Tally, *, room: bool = False) -> list[Found]:
     """The Pareto front of a step, fastest first."""
-    names = [e.name for e in problem.einsums]
+    names, known = [e.name for e in problem.einsums], Known(problem, limits)
     fronts: list[list[Found]] = [[Found(0.0, 0.0, 0.0, ())], *([] for _ in names)]
     for end in range(1, len(names) + 1):
         for start in range(end):
             segment = names[start:end]
             if not fronts[start] or not _is_whole(problem, segment, limits):
                 continue
-            points = group_front(problem, segment, limits, tally, room=room)
+            points = group_front(known, segment, tally, room=room)
             fronts[end] += [_joined(before, point) for before in fronts[start] for point in points]
         fronts[end] = _pruned(fronts[end], room=room)
     return fronts[-1]

@@ -56,6 +56,7 @@ class Scene:
     picked: Mapping[str, Assignment]
     tiles: Mapping[str, NDArray[np.int64]]
     limits: Limits
+    spans: dict[str, Tiles] = field(default_factory=dict)
 
     @cached_property
     def made(self) -> dict[str, Touch]:
@@ -78,14 +79,18 @@ class Scene:
 
     def leaves(self, tensor: str) -> bool:
         """Whether a tensor that the group makes is wanted outside it."""
+        if tensor in self.problem.step.shapes.cascade.outputs:
+            return True
         inside = {e.name for e in self.einsums}
-        others = (e for e in self.problem.einsums if e.name not in inside)
-        return tensor in self.problem.step.shapes.cascade.outputs or any(
-            access.tensor == tensor for e in others for access in e.reads
-        )
+        return any(name not in inside for name in self.problem.users.get(tensor, ()))
 
     def finest(self, einsum: Einsum) -> Tiles:
         """What one iteration of all loops of an Einsum spans of each coordinate that is looped over."""
+        if einsum.name not in self.spans:
+            self.spans[einsum.name] = self._finest(einsum)
+        return self.spans[einsum.name]
+
+    def _finest(self, einsum: Einsum) -> Tiles:
         picked = self.picked[einsum.name]
         found: dict[str, int | NDArray[np.int64]] = {}
         for c in einsum.coordinates:
@@ -238,6 +243,11 @@ class Scene:
             total = total + self.problem.pairs_together([touch for touch, _ in group], group[0][1])
         return total
 
+    def _single(self, reader: Touch) -> tuple[Touch, ...]:
+        """A touch for each access of a reader."""
+        at = self.problem.reads[reader.einsum.name].index(reader)
+        return self.problem.single[reader.einsum.name][at]
+
     def _fills(self, way: Keeping) -> Amount:
         """Energy of what is written into registers because another PE, unit or level holds it."""
         total: Amount = 0
@@ -249,8 +259,7 @@ class Scene:
                 continue
             if not picked.fill_pj:
                 continue
-            for access in reader.accesses:
-                touch = Touch(reader.einsum, (access,))
+            for touch in self._single(reader):
                 elements = self.problem.pairs(touch, self.finest(reader.einsum), picked.pes)
                 total = total + elements * picked.fill_pj[way.tensor]
         return total

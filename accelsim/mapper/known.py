@@ -1,0 +1,69 @@
+"""What a search has worked out once and needs again: assignments, tiles, and the columns of tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.einsum.cascade import Einsum
+from accelsim.mapper.assign import Assignment, assignments
+from accelsim.mapper.columns import Columns
+from accelsim.mapper.limits import Limits
+from accelsim.mapper.nest import Nest
+from accelsim.mapper.problem import Problem, useful_tiles
+from accelsim.mapper.tensors import Keeping, Scene
+
+Floats = NDArray[np.float64]
+Tiles = dict[str, NDArray[np.int64]]
+Grid = tuple[Nest, tuple[tuple[str, int], ...], frozenset[str]]
+"""A nest, what the tiles of each of its coordinates are multiples of, and those that are looped one value at a time."""
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """The memory of one search; what is in it depends on nothing but the problem and its limits."""
+
+    problem: Problem
+    limits: Limits
+    _assignments: dict[tuple[object, ...], list[Assignment]] = field(default_factory=dict)
+    _tiles: dict[Grid, Tiles] = field(default_factory=dict)
+    _columns: dict[tuple[object, ...], tuple[tuple[Keeping, ...], Floats]] = field(default_factory=dict)
+
+    def assignments(self, einsum: Einsum, looped: frozenset[str], alone: frozenset[str]) -> list[Assignment]:
+        """Every assignment of an Einsum, some of whose coordinates are looped, or looped one value at a time."""
+        own = frozenset(einsum.coordinates)
+        key = (einsum.name, looped & own, alone & own)
+        if key not in self._assignments:
+            self._assignments[key] = assignments(self.problem, einsum, looped, alone, self.limits)
+        return self._assignments[key]
+
+    def tiles(self, grid: Grid) -> Tiles:
+        """Coordinate of the nest to its tile, an entry for each combination of useful ones."""
+        if grid not in self._tiles:
+            nest, units, steady = grid
+            unit = dict(units)
+            options = [np.array([unit[c]]) for c in nest.batch]
+            for c in nest.order:
+                useful = useful_tiles(self.problem.sizes[c], unit[c])[:-1]
+                options.append(np.array([1] if c in steady else useful, np.int64))
+            axes = np.meshgrid(*options, indexing="ij")
+            self._tiles[grid] = {c: a.reshape(-1) for c, a in zip((*nest.batch, *nest.order), axes, strict=True)}
+        return self._tiles[grid]
+
+    def columns(
+        self, scene: Scene, grid: Grid, tensor: str, touching: Sequence[Einsum], count: int
+    ) -> tuple[tuple[Keeping, ...], Floats]:
+        """The ways to keep a tensor, and what each costs for every candidate of tiles [way, candidate, column]."""
+        faces = tuple(scene.picked[e.name].key for e in touching)
+        key = (tensor, grid, faces, scene.leaves(tensor))
+        if key not in self._columns:
+            table = Columns.of(self.problem)
+            ways = tuple(scene.ways(tensor))
+            columns = np.empty((len(ways), count, table.width))
+            for at, way in enumerate(ways):
+                table.fill(columns[at], scene.moved(way))
+            self._columns[key] = ways, columns
+        return self._columns[key]
