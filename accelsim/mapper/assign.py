@@ -81,7 +81,7 @@ def assignments(
             continue
         for spread in _fewest_steps(problem, einsum, unit, alone, limits):
             cycles, energy, fills = _cost(problem, einsum, unit, spread)
-            for streamed in streamed_sets(problem, einsum, spread, looped):
+            for streamed in streamed_sets(problem, einsum, spread, looped, limits.stationary.get(unit.name)):
                 found.append(Assignment(einsum.name, unit.name, spread, streamed, cycles, energy, fills))
     fastest = min((a.cycles for a in found), default=0.0)
     return [a for a in found if a.cycles <= limits.slack * fastest]
@@ -149,19 +149,23 @@ def _may_lie(problem: Problem, einsum: Einsum, c: str, unit: Unit, dim: str, lim
     rule = limits.dims.get(unit.name, {}).get(dim)
     if rule == "reduced":
         return c in einsum.reduced
-    if rule == "stationary":
-        return c not in einsum.reduced and _only_last(problem, einsum, c)
+    if rule == "shared":
+        return c not in einsum.reduced and _is_shared(problem, einsum, c)
     return True
 
 
-def _only_last(problem: Problem, einsum: Einsum, c: str) -> bool:
+def _is_shared(problem: Problem, einsum: Einsum, c: str) -> bool:
     """Whether the first operand is not indexed by a coordinate: it is passed on from PE to PE along it."""
     first = operands(einsum)[0]
     return c not in coordinates(first)
 
 
 def streamed_sets(
-    problem: Problem, einsum: Einsum, spread: tuple[tuple[str, Ranks], ...], looped: frozenset[str]
+    problem: Problem,
+    einsum: Einsum,
+    spread: tuple[tuple[str, Ranks], ...],
+    looped: frozenset[str],
+    holds: frozenset[int | str] | None,
 ) -> list[frozenset[str]]:
     """The largest sets of coordinates that can be stepped through with one element of each tensor per PE."""
     pes = {c: n for _, ranks in spread for c, n in ranks}
@@ -173,14 +177,19 @@ def streamed_sets(
     found: list[frozenset[str]] = []
     for size in range(len(steps), -1, -1):
         for names in map(frozenset, combinations(steps, size)):
-            if not any(names < larger for larger in found) and _nests(einsum, names, pes):
+            if not any(names < larger for larger in found) and _nests(einsum, names, pes, holds):
                 found.append(names)
     return found
 
 
-def _nests(einsum: Einsum, names: frozenset[str], pes: Mapping[str, int]) -> bool:
-    """Whether of any two tensors one is idle in all streamed coordinates that the other is idle in."""
+def _nests(einsum: Einsum, names: frozenset[str], pes: Mapping[str, int], holds: frozenset[int | str] | None) -> bool:
+    """Whether of any two tensors one is idle in all streamed coordinates that the other is idle in, and can be held."""
     accesses = (einsum.target, *operands(einsum))
+    known = ("result", *range(len(accesses) - 1))
+    if holds is not None and any(
+        names - set(coordinates(access)) and place not in holds for place, access in zip(known, accesses, strict=True)
+    ):
+        return False
     idle = sorted({names - set(coordinates(access)) for access in accesses}, key=len)
     if any(not a <= b for a, b in pairwise(idle)):
         return False

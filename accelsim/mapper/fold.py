@@ -9,24 +9,37 @@ from accelsim.jit import kernel
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Space = tuple[Floats, Ints, Floats, Floats, bool]
+Space = tuple[Floats, Ints, Floats, Floats, int]
 Front = tuple[Floats, Ints, int]
 States = tuple[Floats, Ints]
 NEAR = 1 + 1e-12  # sums in another order differ by less
 
 
+PARETO, FASTEST, THRIFTIEST, ROOMY = range(4)
+"""What counts: seconds and energy alike, one before the other, or bytes held as well."""
+
+
 @kernel
-def dominates(a: Floats, b: Floats, room: bool) -> bool:
-    """Whether (seconds, energy, bytes) `a` is as good as `b`; bytes count when the rest is equal, or with `room`."""
+def dominates(a: Floats, b: Floats, goal: int) -> bool:
+    """Whether (seconds, energy, bytes) `a` makes `b` needless; bytes decide where seconds and energy are equal."""
+    if goal in (FASTEST, THRIFTIEST):
+        first, then = goal - 1, 2 - goal
+        if a[first] * NEAR < b[first]:
+            return True
+        if a[first] > b[first] * NEAR:
+            return False
+        if a[then] * NEAR < b[then]:
+            return True
+        return bool(a[then] <= b[then] * NEAR and a[2] <= b[2])
     if a[0] > b[0] * NEAR or a[1] > b[1] * NEAR:
         return False
-    return a[2] <= b[2] or (not room and (a[0] * NEAR < b[0] or a[1] * NEAR < b[1]))
+    return bool(a[2] <= b[2] or (goal == PARETO and (a[0] * NEAR < b[0] or a[1] * NEAR < b[1])))
 
 
 @kernel
-def is_beaten(front: Floats, count: int, point: Floats, room: bool) -> bool:
+def is_beaten(front: Floats, count: int, point: Floats, goal: int) -> bool:
     for at in range(count):  # noqa: SIM110 - numba knows no generators in any()
-        if dominates(front[at], point, room):
+        if dominates(front[at], point, goal):
             return True
     return False
 
@@ -102,11 +115,11 @@ def best_at_least(values: Floats, rest: Floats, caps: int, fixed: Floats, point:
 
 
 @kernel
-def drop_beaten(front: Floats, picks: Ints, count: int, point: Floats, room: bool) -> int:
+def drop_beaten(front: Floats, picks: Ints, count: int, point: Floats, goal: int) -> int:
     """Keep the points of a front that a new one does not dominate; returns how many are left."""
     left = 0
     for at in range(count):
-        if not dominates(point, front[at], room):
+        if not dominates(point, front[at], goal):
             front[left], picks[left] = front[at], picks[at]
             left += 1
     return left
@@ -123,7 +136,7 @@ def doubled(front: Floats, picks: Ints) -> tuple[Floats, Ints]:
 @kernel
 def widen(space: Space, front: Front, n: int, t: int, states: States, rest: Floats) -> States:
     """Every state with every option of tensor `t`, but for what does not fit or is beaten."""
-    options, firsts, capacity, fixed, room = space
+    options, firsts, capacity, fixed, goal = space
     values, choices = states
     rows, caps, number = len(values) * (firsts[t + 1] - firsts[t]), capacity.shape[0], 0
     wider, chosen = np.empty((rows, values.shape[1])), np.empty((rows, choices.shape[1]), np.int64)
@@ -133,7 +146,7 @@ def widen(space: Space, front: Front, n: int, t: int, states: States, rest: Floa
             if not add_option(values[s], options[o, n], rest, capacity, wider[number]):
                 continue
             best_at_least(wider[number], rest, caps, fixed, point)
-            if is_beaten(front[0], front[2], point, room):
+            if is_beaten(front[0], front[2], point, goal):
                 continue
             chosen[number] = choices[s]
             chosen[number, t] = o
@@ -143,10 +156,10 @@ def widen(space: Space, front: Front, n: int, t: int, states: States, rest: Floa
 
 
 @kernel
-def added(front: Front, point: Floats, n: int, choices: Ints, room: bool) -> Front:
+def added(front: Front, point: Floats, n: int, choices: Ints, goal: int) -> Front:
     """The front with a point that nothing in it beats, and without what the point beats."""
     values, picks, count = front
-    count = drop_beaten(values, picks, count, point, room)
+    count = drop_beaten(values, picks, count, point, goal)
     if count == len(values):
         longer, more = np.empty((2 * count, 3)), np.empty((2 * count, picks.shape[1]), np.int64)
         longer[:count], more[:count] = values, picks
@@ -162,14 +175,14 @@ def fold(space: Space, front: Front) -> tuple[Floats, Ints, int, int]:
     Args:
         space: options [option, candidate, column], whose columns are bytes held at each level, energy in pJ, and
             seconds of each port; the first option of each tensor, and the number of all; bytes of each level; seconds
-            of the units, and energy that no option changes; whether bytes held count as much as seconds and energy.
+            of the units, and energy that no option changes; what counts.
         front: points [point, 3] of seconds, energy and bytes; their candidate and option of each tensor [point,
             1 + tensors]; how many there are.
 
     Returns:
         The front, and how many choices were looked at.
     """
-    options, firsts, capacity, fixed, room = space
+    options, firsts, capacity, fixed, goal = space
     tensors, columns, caps = firsts.shape[0] - 1, options.shape[2], capacity.shape[0]
     least, point, none = np.zeros((tensors + 1, columns)), np.zeros(3), np.zeros(columns)
     seen = 0
@@ -177,7 +190,7 @@ def fold(space: Space, front: Front) -> tuple[Floats, Ints, int, int]:
         find_least(options, firsts, n, least)
         seen += 1
         best_at_least(none, least[0], caps, fixed, point)
-        if is_beaten(front[0], front[2], point, room):
+        if is_beaten(front[0], front[2], point, goal):
             continue
         states = (np.zeros((1, columns)), np.zeros((1, tensors), np.int64))
         for t in range(tensors):
@@ -186,6 +199,6 @@ def fold(space: Space, front: Front) -> tuple[Floats, Ints, int, int]:
         values, choices = states
         for s in range(len(values)):
             best_at_least(values[s], none, caps, fixed, point)
-            if not is_beaten(front[0], front[2], point, room):
-                front = added(front, point, n, choices[s], room)
+            if not is_beaten(front[0], front[2], point, goal):
+                front = added(front, point, n, choices[s], goal)
     return front[0], front[1], front[2], seen

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from accelsim.einsum.cascade import Einsum
 from accelsim.mapper.assign import Assignment
+from accelsim.mapper.bound import Bound
 from accelsim.mapper.columns import Columns
-from accelsim.mapper.fold import fold, is_beaten
+from accelsim.mapper.fold import PARETO, THRIFTIEST, fold, is_beaten
 from accelsim.mapper.known import Known
 from accelsim.mapper.limits import Limits
 from accelsim.mapper.nest import Nest, batch_of, nests, steady, visible
 from accelsim.mapper.pick import picks_of
-from accelsim.mapper.problem import Problem
+from accelsim.mapper.scheme import Scheme
 from accelsim.mapper.tensors import Keeping, Scene
 
 FIRST_POINTS = 64
@@ -49,28 +50,21 @@ class Tally:
     looked_at: int = 0
 
 
-@dataclass(frozen=True)
-class Scheme:
-    """A group but for its tiles; `units` is what the tiles of a coordinate are multiples of."""
-
-    nest: Nest
-    picked: Mapping[str, Assignment]
-    units: Mapping[str, int]
-    seconds: float
-    energy_pj: float
-
-
-def group_front(known: Known, names: Sequence[str], tally: Tally, *, room: bool = False) -> list[GroupPoint]:
-    """The Pareto front of a group of Einsums over seconds and energy, with `room` over bytes held too.
+def group_front(known: Known, names: Sequence[str], tally: Tally, goal: int = PARETO) -> list[GroupPoint]:
+    """The best points of a group of Einsums: its Pareto front, or one where `goal` says what counts most.
 
     Empty where the Einsums cannot share a group, or nothing fits.
     """
     einsums = tuple(e for e in known.problem.einsums if e.name in names)
-    front = _Front(known, einsums, room)
-    compulsory = _compulsory_pj(known.problem, einsums)
-    for scheme in sorted(schemes(known, einsums), key=lambda s: (s.seconds, s.energy_pj)):
+    front = _Front(known, einsums, goal)
+    bound = Bound(known, einsums)
+    found = [
+        (bound.seconds(scheme), bound.energy_pj(scheme), at, scheme)
+        for at, scheme in enumerate(schemes(known, einsums))
+    ]
+    for seconds, energy, _, scheme in sorted(found, key=lambda each: each[:3] if goal != THRIFTIEST else each[1::-1]):
         tally.schemes += 1
-        if not front.beats(scheme.seconds, scheme.energy_pj + compulsory):
+        if not front.beats(seconds, energy):
             front.extend(scheme, tally)
     return front.points()
 
@@ -114,20 +108,6 @@ def _units(einsums: Sequence[Einsum], nest: Nest, picked: Mapping[str, Assignmen
     return units
 
 
-def _compulsory_pj(problem: Problem, einsums: tuple[Einsum, ...]) -> float:
-    """Energy of the off-chip level for what comes in and goes out at least once."""
-    scene = Scene(problem, einsums, Nest((), ()), {}, {}, Limits())
-    table = Columns.of(problem)
-    read, write = table.energies[problem.arch.off_chip.name]
-    total = 0.0
-    for tensor in scene.tensors:
-        if tensor not in scene.made:
-            total += problem.elements(scene.readers[tensor][0]) * problem.word(tensor) * read
-        elif scene.leaves(tensor):
-            total += problem.elements(scene.made[tensor]) * problem.word(tensor) * write
-    return total
-
-
 def busy_cycles(picked: Mapping[str, Assignment], limits: Limits) -> float:
     """Cycles of a group's units: of the busiest one, or of all of them in turn."""
     busy: dict[str, float] = {}
@@ -152,7 +132,7 @@ class _Front:
 
     known: Known
     einsums: tuple[Einsum, ...]
-    room: bool
+    goal: int
     values: Floats = field(default_factory=lambda: np.empty((0, 3)))
     origins: list[_Origin] = field(default_factory=list)
 
@@ -169,7 +149,7 @@ class _Front:
 
     def beats(self, seconds: float, energy_pj: float) -> bool:
         """Whether a point is as good as anything that takes at least so much."""
-        return is_beaten(self.values, len(self.values), np.array([seconds, energy_pj, 0.0]), self.room)
+        return is_beaten(self.values, len(self.values), np.array([seconds, energy_pj, 0.0]), self.goal)
 
     def extend(self, scheme: Scheme, tally: Tally) -> None:
         """Add what a scheme reaches with any tiles."""
@@ -191,7 +171,7 @@ class _Front:
         )
         values[:old], rows[:old, 0] = self.values, -1 - np.arange(old)
         capacity, fixed = Columns.of(self.known.problem).capacity, np.array([scheme.seconds, scheme.energy_pj])
-        values, rows, points, seen = fold((options, firsts, capacity, fixed, self.room), (values, rows, old))
+        values, rows, points, seen = fold((options, firsts, capacity, fixed, self.goal), (values, rows, old))
         tally.candidates += count
         tally.looked_at += seen
         ways = tuple(way for each, _ in parts for way in each)

@@ -17,8 +17,10 @@ class Limits:
         overlap: whether units of a group work side by side or one Einsum after the other.
         slack: an Einsum may run on units that take at most so many times the cycles of the fastest.
         units: Einsum to the only unit that it may run on.
-        dims: unit to dimension to what may lie on it: `reduced` coordinates, or `stationary` ones, along which the
-            first operand is passed on.
+        dims: unit to dimension to what may lie on it: `reduced` coordinates, or `shared` ones, which do not index the
+            first operand, so that it is passed on along them.
+        stationary: unit to what its PEs can hold while other things pass by: operands by their place on the right
+            (0, 1, ..) and `result`; a unit that is not named can hold each of them.
         registers: whether a tensor that a group makes and uses may live in registers alone.
         most_fused: Einsums in a group, at most.
     """
@@ -27,5 +29,6 @@ class Limits:
     slack: float = 128.0
     units: Mapping[str, str] = field(default_factory=dict)
     dims: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    stationary: Mapping[str, frozenset[int | str]] = field(default_factory=dict)
     registers: bool = True
     most_fused: int | None = None

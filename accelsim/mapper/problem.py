@@ -63,12 +63,14 @@ class Problem:
     Attributes:
         exact: answers of the exact counter.
         shapes_of: whether the amounts of a touch are products, and how many elements it touches.
+        factors: for an access (by identity) what the size of its tile is a product of.
     """
 
     arch: Arch
     step: Step
     exact: dict[tuple[object, ...], int] = field(default_factory=dict)
     shapes_of: dict[Touch, tuple[bool, int]] = field(default_factory=dict)
+    factors: dict[int, tuple[tuple[int, tuple[str, ...]], ...] | None] = field(default_factory=dict)
 
     @cached_property
     def einsums(self) -> tuple[Einsum, ...]:
@@ -244,21 +246,30 @@ class Problem:
         return np.minimum(total, prod(shapes[tensor][at] for at in dims))
 
     def _tile(self, einsum: Einsum, access: Access, tiles: Tiles) -> Amount:
-        cascade, shapes = self.step.shapes.cascade, self.step.shapes
-        state = cascade.generative.get(access.tensor)
+        factors = self._factors(access)
+        if factors is None:
+            return self._exact_tile(einsum, access, tiles)
         total: Amount = 1
-        for name, size, index in zip(
-            cascade.tensors[access.tensor], shapes.shapes[access.tensor], access.indices, strict=True
-        ):
-            if name == state:
-                continue
-            if coordinates(index) and not self._names_one(index):
-                return self._exact_tile(einsum, access, tiles)
+        for size, names in factors:
             inside: Amount = 1
-            for c in coordinates(index):
-                inside = inside * np.minimum(tiles.get(c, self.sizes[c]), self.sizes[c])
-            total = total * np.minimum(inside, size)
+            for c in names:
+                inside = inside * (np.minimum(tiles[c], self.sizes[c]) if c in tiles else self.sizes[c])
+            total = total * (inside if isinstance(inside, int) and inside <= size else np.minimum(inside, size))
         return total
+
+    def _factors(self, access: Access) -> tuple[tuple[int, tuple[str, ...]], ...] | None:
+        """Size and coordinates of each dimension but the one of a recurrence, None where they are not independent."""
+        key = id(access)
+        if key not in self.factors:
+            cascade, shape = self.step.shapes.cascade, self.step.shapes.shapes[access.tensor]
+            state = cascade.generative.get(access.tensor)
+            found: list[tuple[int, tuple[str, ...]]] | None = []
+            for name, size, index in zip(cascade.tensors[access.tensor], shape, access.indices, strict=True):
+                if name != state and found is not None:
+                    names = coordinates(index)
+                    found = [*found, (size, names)] if not names or self._names_one(index) else None
+            self.factors[key] = None if found is None else tuple(found)
+        return self.factors[key]
 
     def _exact_tile(self, einsum: Einsum, access: Access, tiles: Tiles) -> Amount:
         own = {c: tile for c, tile in tiles.items() if c in einsum.coordinates}

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.mapper.fold import PARETO, ROOMY, dominates
 from accelsim.mapper.group import GroupPoint, Tally, group_front
 from accelsim.mapper.known import Known
 from accelsim.mapper.limits import Limits
@@ -21,8 +25,11 @@ class Found:
     groups: tuple[GroupPoint, ...]
 
 
-def best_mappings(problem: Problem, limits: Limits, tally: Tally, *, room: bool = False) -> list[Found]:
-    """The Pareto front of a step, fastest first."""
+def best_mappings(
+    problem: Problem, limits: Limits, tally: Tally, goal: int = PARETO, *, room: bool = False
+) -> list[Found]:
+    """The best mappings of a step, fastest first: its Pareto front, or one where `goal` says what counts most."""
+    goal = ROOMY if room else goal
     names, known = [e.name for e in problem.einsums], Known(problem, limits)
     fronts: list[list[Found]] = [[Found(0.0, 0.0, 0.0, ())], *([] for _ in names)]
     for end in range(1, len(names) + 1):
@@ -30,9 +37,9 @@ def best_mappings(problem: Problem, limits: Limits, tally: Tally, *, room: bool 
             segment = names[start:end]
             if not fronts[start] or not _is_whole(problem, segment, limits):
                 continue
-            points = group_front(known, segment, tally, room=room)
+            points = group_front(known, segment, tally, goal)
             fronts[end] += [_joined(before, point) for before in fronts[start] for point in points]
-        fronts[end] = _pruned(fronts[end], room=room)
+        fronts[end] = _pruned(fronts[end], goal)
     return fronts[-1]
 
 
@@ -52,14 +59,15 @@ def _joined(before: Found, point: GroupPoint) -> Found:
     )
 
 
-def _pruned(found: list[Found], *, room: bool) -> list[Found]:
+def _pruned(found: list[Found], goal: int) -> list[Found]:
+    """Those that no other makes needless, fastest first."""
     kept: list[Found] = []
-    least = float("inf")
     for each in sorted(found, key=lambda f: (f.seconds, f.energy_pj, f.held_bytes)):
-        if room:
-            if not any(k.energy_pj <= each.energy_pj and k.held_bytes <= each.held_bytes for k in kept):
-                kept.append(each)
-        elif each.energy_pj < least:
-            kept.append(each)
-            least = each.energy_pj
+        point = _vector(each)
+        if not any(dominates(_vector(other), point, goal) for other in kept):
+            kept = [other for other in kept if not dominates(point, _vector(other), goal)] + [each]
     return kept
+
+
+def _vector(found: Found) -> NDArray[np.float64]:
+    return np.array([found.seconds, found.energy_pj, found.held_bytes])

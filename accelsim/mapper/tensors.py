@@ -57,6 +57,7 @@ class Scene:
     tiles: Mapping[str, NDArray[np.int64]]
     limits: Limits
     spans: dict[str, Tiles] = field(default_factory=dict)
+    streams: dict[Touch, Amount] = field(default_factory=dict)
 
     @cached_property
     def made(self) -> dict[str, Touch]:
@@ -185,12 +186,18 @@ class Scene:
             self._write(way, found)
             for reader in self.readers.get(tensor, ()):
                 if way.chain and reader.einsum.name not in way.forwarded:
-                    found.add(way.chain[-1][0], read=self.problem.pairs(reader, self.finest(reader.einsum)))
+                    found.add(way.chain[-1][0], read=self.streamed(reader))
         for table in (found.read, found.write):
             for level in table:
                 table[level] = table[level] * word
         found.fill_pj = self._fills(way)
         return found
+
+    def streamed(self, touch: Touch) -> Amount:
+        """Elements that pass at every iteration of all loops."""
+        if touch not in self.streams:
+            self.streams[touch] = self.problem.pairs(touch, self.finest(touch.einsum))
+        return self.streams[touch]
 
     def _bring_in(self, way: Keeping, found: Moved) -> None:
         readers, off_chip = self.readers[way.tensor], self.problem.arch.off_chip.name
@@ -199,7 +206,7 @@ class Scene:
             found.add(off_chip, read=self._once(streams))
             return
         for reader in readers:
-            found.add(way.chain[-1][0], read=self.problem.pairs(reader, self.finest(reader.einsum)))
+            found.add(way.chain[-1][0], read=self.streamed(reader))
         source = off_chip
         for level, depth in way.chain:
             filled = self._filled(readers, depth)
@@ -210,7 +217,7 @@ class Scene:
     def _write(self, way: Keeping, found: Moved) -> None:
         maker = self.made[way.tensor]
         first = self.problem.elements(maker)
-        moved, inner = self.problem.pairs(maker, self.finest(maker.einsum)), ""
+        moved, inner = self.streamed(maker), ""
         counted = {level.name for level in self.problem.arch.levels if level.read_out}
         for level, depth in reversed(way.chain):
             found.add(level, moved - first, moved)
