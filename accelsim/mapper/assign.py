@@ -69,7 +69,7 @@ def assignments(
     """Every assignment of an Einsum in the map space.
 
     On each unit that has all its operators: the spreads with the fewest steps, and for each of them every largest set
-    of streamed coordinates. Units that take more than `limits.slack` times the cycles of the fastest are left out.
+    of streamed coordinates.
 
     Args:
         looped: coordinates that are loops down to what the array takes: not streamed.
@@ -83,8 +83,7 @@ def assignments(
             cycles, energy, fills = _cost(problem, einsum, unit, spread)
             for streamed in streamed_sets(problem, einsum, spread, looped, limits.stationary.get(unit.name)):
                 found.append(Assignment(einsum.name, unit.name, spread, streamed, cycles, energy, fills))
-    fastest = min((a.cycles for a in found), default=0.0)
-    return [a for a in found if a.cycles <= limits.slack * fastest]
+    return found
 
 
 def _runs(einsum: Einsum, unit: Unit) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import combinations
 from math import lcm
 
 import numpy as np
@@ -15,11 +14,11 @@ from accelsim.einsum.cascade import Einsum
 from accelsim.mapper.assign import Assignment
 from accelsim.mapper.bound import Bound
 from accelsim.mapper.columns import Columns
-from accelsim.mapper.fold import PARETO, THRIFTIEST, fold, is_beaten
+from accelsim.mapper.fold import PARETO, fold, is_beaten
 from accelsim.mapper.known import Known
 from accelsim.mapper.limits import Limits
-from accelsim.mapper.nest import Nest, batch_of, nests, steady, visible
-from accelsim.mapper.pick import picks_of
+from accelsim.mapper.nest import Nest, nests, steady
+from accelsim.mapper.pick import Queue, picked_of, queue_of
 from accelsim.mapper.scheme import Scheme
 from accelsim.mapper.tensors import Keeping, Scene
 
@@ -56,45 +55,35 @@ def group_front(known: Known, names: Sequence[str], tally: Tally, goal: int = PA
     Empty where the Einsums cannot share a group, or nothing fits.
     """
     einsums = tuple(e for e in known.problem.einsums if e.name in names)
-    front = _Front(known, einsums, goal)
-    bound = Bound(known, einsums)
-    found = [
-        (bound.seconds(scheme), bound.energy_pj(scheme), at, scheme)
-        for at, scheme in enumerate(schemes(known, einsums))
-    ]
-    for seconds, energy, _, scheme in sorted(found, key=lambda each: each[:3] if goal != THRIFTIEST else each[1::-1]):
-        tally.schemes += 1
-        if not front.beats(seconds, energy):
-            front.extend(scheme, tally)
+    front, bound = _Front(known, einsums, goal), Bound(known, einsums)
+    every = list(nests(known.problem, einsums))
+    queue, seen = queue_of(known, einsums, bound) if every else Queue(), set[object]()
+    while queue.entries:
+        seconds, energy, regime, partial = queue.pop()
+        if front.beats(max(seconds, bound.compulsory_seconds), energy):
+            continue
+        if len(partial.picked) < len(einsums):
+            for wider in regime.wider(partial):
+                queue.push(regime, wider)
+        elif (key := tuple(a.key for a in partial.picked)) not in seen:
+            seen.add(key)
+            for scheme in schemes(known, einsums, every, picked_of(partial)):
+                tally.schemes += 1
+                if not front.beats(max(seconds, bound.compulsory_seconds), energy + bound.shared_pj(scheme.picked)):
+                    front.extend(scheme, tally)
     return front.points()
 
 
-def schemes(known: Known, einsums: tuple[Einsum, ...]) -> Iterator[Scheme]:
-    """Every nest with every combination of assignments that can share its tiles.
-
-    Coordinates of what passes between the Einsums are looped by all of them or left to each; batch coordinates are
-    spread by all who may or by none.
-    """
-    problem, limits = known.problem, known.limits
-    every = list(nests(problem, einsums))
-    if not every:
-        return
-    batch, single, between = batch_of(problem, einsums), steady(problem, einsums), visible(problem, einsums)
-    clock, seen = float(problem.arch.clock_hz), set()
-    for number in range(len(between) + 1):
-        for looped in combinations(between, number):
-            for alone in dict.fromkeys((batch, frozenset[str]())):
-                for picked in picks_of(known, einsums, batch | single | set(looped), alone | single):
-                    key = tuple((a.face, a.unit) for a in picked.values())
-                    if key in seen:
-                        continue
-                    seen.add(key)
-                    seconds = busy_cycles(picked, limits) / clock
-                    energy = sum(a.energy_pj for a in picked.values())
-                    for nest in every:
-                        units = _units(einsums, nest, picked)
-                        if units is not None:
-                            yield Scheme(nest, picked, units, seconds, energy)
+def schemes(
+    known: Known, einsums: tuple[Einsum, ...], every: Sequence[Nest], picked: Mapping[str, Assignment]
+) -> Iterator[Scheme]:
+    """Every nest that the assignments can share tiles in."""
+    seconds = busy_cycles(picked, known.limits) / float(known.problem.arch.clock_hz)
+    energy = sum(a.energy_pj for a in picked.values())
+    for nest in every:
+        units = _units(einsums, nest, picked)
+        if units is not None:
+            yield Scheme(nest, picked, units, seconds, energy)
 
 
 def _units(einsums: Sequence[Einsum], nest: Nest, picked: Mapping[str, Assignment]) -> dict[str, int] | None:

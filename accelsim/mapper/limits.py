@@ -15,7 +15,8 @@ class Limits:
 
     Attributes:
         overlap: whether units of a group work side by side or one Einsum after the other.
-        slack: an Einsum may run on units that take at most so many times the cycles of the fastest.
+        slack: an Einsum may run on units that take it at most so many times as long as the whole group takes when each
+            Einsum has its fastest unit and one runs after the other.
         units: Einsum to the only unit that it may run on.
         dims: unit to dimension to what may lie on it: `reduced` coordinates, or `shared` ones, which do not index the
             first operand, so that it is passed on along them.
@@ -26,7 +27,7 @@ class Limits:
     """
 
     overlap: Overlap = "pipeline"
-    slack: float = 128.0
+    slack: float = 1.0
     units: Mapping[str, str] = field(default_factory=dict)
     dims: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     stationary: Mapping[str, frozenset[int | str]] = field(default_factory=dict)

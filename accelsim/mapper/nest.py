@@ -32,14 +32,9 @@ class Nest:
 def batch_of(problem: Problem, einsums: Sequence[Einsum]) -> frozenset[str]:
     """Coordinates that index every tensor that the Einsums touch: a loop over them costs nothing and saves room."""
     touches = [touch for e in einsums for touch in (problem.writes[e.name], *problem.reads[e.name])]
-    shared = [c for c in problem.coordinates if all(c in e.coordinates for e in einsums) and problem.sizes[c] > 1]
+    shared = frozenset.intersection(*(touch.plain for touch in touches))
     recurring = {problem.recurs.get(e.name) for e in einsums}
-    return frozenset(c for c in shared if c not in recurring and all(_indexes(touch, c) for touch in touches))
-
-
-def _indexes(touch: Touch, c: str) -> bool:
-    """Whether each access has the coordinate itself as an index."""
-    return all(any(index.expr == Coordinate(c) and not index.edge for index in a.indices) for a in touch.accesses)
+    return frozenset(c for c in shared if c not in recurring and problem.sizes[c] > 1)
 
 
 def steady(problem: Problem, einsums: Sequence[Einsum]) -> frozenset[str]:

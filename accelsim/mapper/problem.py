@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from accelsim.arch import Arch
 from accelsim.cost.images import Counter, Visit, operands, tells_apart
-from accelsim.einsum.ast import Access, Index
+from accelsim.einsum.ast import Access, Coordinate, Index
 from accelsim.einsum.cascade import Einsum
 from accelsim.einsum.walk import coordinates
 from accelsim.mapping.bind import is_start
@@ -46,6 +46,14 @@ class Touch:
     def names(self) -> frozenset[str]:
         """The coordinates that index the tensor."""
         return frozenset(coordinates(*self.accesses))
+
+    @cached_property
+    def plain(self) -> frozenset[str]:
+        """The coordinates that are themselves an index of each access."""
+        each = [
+            {i.expr.name for i in a.indices if isinstance(i.expr, Coordinate) and not i.edge} for a in self.accesses
+        ]
+        return frozenset(set.intersection(*each))
 
 
 @dataclass(frozen=True)

@@ -141,36 +141,12 @@ class Scene:
         return tuple(r.einsum.name for r in self.readers[tensor] if self._is_direct(maker, r))
 
     def _is_direct(self, maker: Touch, reader: Touch) -> bool:
-        """Whether both run in the same loops, the result is finished in each iteration, and a PE holds one element.
-
-        Either side may be the one whose PEs hold the iteration's elements; else both step through them in the same
-        order.
-        """
+        """Whether both run in the same loops, and what passes needs no more than the PEs."""
         if maker.einsum.name == reader.einsum.name:
             return self.problem.recurs.get(maker.einsum.name) not in self.tiles
-        if self.nest.loops_of(maker.einsum) != self.nest.loops_of(reader.einsum):
-            return False
-        if not self._reads_what_was_made(maker, reader):
-            return False
-        first, then = self.finest(maker.einsum), self.finest(reader.einsum)
-        names = maker.names
-        for c in {*maker.einsum.coordinates, *reader.einsum.coordinates}:
-            if c not in names and (c not in self.tiles) and (c in first or c in then):
-                return False  # a sum that is not finished, or a reader that comes back
-            if c not in names and c in self.tiles and c in maker.einsum.reduced:
-                return False
-            if c in names and not _same(first.get(c), then.get(c)):
-                return False
-        mine, its = ({c for c in names if c in self.picked[t.einsum.name].streamed} for t in (maker, reader))
-        return not mine or not its or mine == its
-
-    def _reads_what_was_made(self, maker: Touch, reader: Touch) -> bool:
-        """Whether each access is to what the maker has just written, or to what it has itself just read."""
-        state = self.problem.step.shapes.cascade.generative.get(maker.tensor)
-        known = {indices_of(maker.accesses[0])}
-        if state is not None:
-            known |= {indices_of(a) for r in self.readers[maker.tensor] if r.einsum == maker.einsum for a in r.accesses}
-        return all(indices_of(access) in known for access in reader.accesses)
+        same = self.nest.loops_of(maker.einsum) == self.nest.loops_of(reader.einsum)
+        first, then = self.picked[maker.einsum.name], self.picked[reader.einsum.name]
+        return same and passes(self.problem, (maker, first), (reader, then))
 
     def moved(self, way: Keeping) -> Moved:
         """Everything that one way to keep a tensor holds and moves."""
@@ -272,7 +248,36 @@ class Scene:
         return total
 
 
-def _same(a: int | NDArray[np.int64] | None, b: int | NDArray[np.int64] | None) -> bool:
-    if a is None or b is None or isinstance(a, int) or isinstance(b, int):
-        return (a is None and b is None) or (isinstance(a, int) and isinstance(b, int) and a == b)
-    return a is b or bool(np.array_equal(a, b))
+def passes(problem: Problem, made: tuple[Touch, Assignment], read: tuple[Touch, Assignment]) -> bool:
+    """Whether a reader can take results from where they were made, element by element, if both run in the same loops.
+
+    The sum of each element is finished in one iteration, the reader comes to it once, and a PE holds one element:
+    either side is the one whose PEs hold all of an iteration, or both step through them in the same order.
+    """
+    (maker, first), (reader, then) = made, read
+    if not _reads_what_was_made(problem, maker, reader):
+        return False
+    names = maker.names
+    loops = [
+        {
+            c: assigned.pes.get(c, 1)
+            for c in touch.einsum.coordinates
+            if c not in assigned.streamed and assigned.pes.get(c, 1) < problem.sizes[c]
+        }
+        for touch, assigned in (made, read)
+    ]
+    if any(c not in names for spans in loops for c in spans):
+        return False
+    if any(loops[0].get(c) != loops[1].get(c) for c in names):
+        return False
+    mine, its = names & first.streamed, names & then.streamed
+    return not mine or not its or mine == its
+
+
+def _reads_what_was_made(problem: Problem, maker: Touch, reader: Touch) -> bool:
+    """Whether each access is to what the maker has just written, or to what it has itself just read."""
+    known = {indices_of(maker.accesses[0])}
+    if maker.tensor in problem.step.shapes.cascade.generative:
+        own = (touch for touch in problem.reads[maker.einsum.name] if touch.tensor == maker.tensor)
+        known |= {indices_of(access) for touch in own for access in touch.accesses}
+    return all(indices_of(access) in known for access in reader.accesses)
