@@ -48,11 +48,21 @@ def simulate(arch: Arch, workload: Workload, mapping: Mapping | None = None, dep
         raise AccelsimError(f'unknown depth "{depth}"{nearest(depth, DEPTHS)}')
     if depth == "bound":
         built = steps(workload, partial(_offered_cascade, arch, workload, mapping))
-        return _result(arch, workload, None, depth, [(step, step_bound(arch, step)) for step in built])
-    placements = placed(arch, workload, mapping)
+        return _result(arch, workload, depth, [(step, step_bound(arch, step)) for step in built])
+    return simulate_placed(arch, workload, placed(arch, workload, mapping), depth)
+
+
+def simulate_placed(
+    arch: Arch, workload: Workload, placements: tuple[Placement, ...], depth: str = "analytic"
+) -> Result:
+    """`simulate` on the steps of a workload that are placed already, each under a mapping of its own.
+
+    Args:
+        depth: `analytic` or `cycle`.
+    """
     if depth == "cycle":
-        return executed(arch, workload, mapping)[0]
-    return _result(arch, workload, mapping, depth, [(p.step, step_cost(p)) for p in placements], placements)
+        return _executed(arch, workload, placements)[0]
+    return _result(arch, workload, depth, [(p.step, step_cost(p)) for p in placements], placements)
 
 
 def executed(
@@ -64,12 +74,17 @@ def executed(
         skip: leap over what repeats; False executes every start, for the same integers.
         trace: how many of the first starts the run keeps.
     """
+    return _executed(arch, workload, placed(arch, workload, mapping), skip=skip, trace=trace)
+
+
+def _executed(
+    arch: Arch, workload: Workload, placements: tuple[Placement, ...], *, skip: bool = True, trace: int = 0
+) -> tuple[Result, Timed]:
     from accelsim.program.timed import timed
 
-    placements = placed(arch, workload, mapping)
     found = timed(placements, workload.name, skip, trace)
     costs = [(p.step, cost) for p, cost in zip(placements, found.costs, strict=True)]
-    result = _result(arch, workload, mapping, "cycle", costs, placements)
+    result = _result(arch, workload, "cycle", costs, placements)
     return replace(result, waits=found.waits, bound_by=found.bound_by), found
 
 
@@ -140,7 +155,6 @@ def _check_cascade(mapping: Mapping, step: Step) -> None:
 def _result(
     arch: Arch,
     workload: Workload,
-    mapping: Mapping | None,
     depth: str,
     costs: list[tuple[Step, StepCost]],
     placements: tuple[Placement, ...] = (),

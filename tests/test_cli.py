@@ -78,7 +78,8 @@ def test_version(run: Run) -> None:
     ("words", "message"),
     [
         (["simulat"], 'no command "simulat"; did you mean "simulate"?'),
-        (["map", "fusemax", "bert"], 'no command "map"; known:'),
+        (["draw", "fusemax", "bert"], 'no command "draw"; known:'),
+        (["map", "gemm", "edge"], "gemm is a workload and edge an architecture: swap them"),
         ([], "the following arguments are required: COMMAND; see accelsim --help"),
         (["simulate", "fusemax"], "the following arguments are required: WORKLOAD; see accelsim simulate --help"),
         (["explore", "x", "--workers", "two"], "argument --workers: invalid int value: 'two'"),

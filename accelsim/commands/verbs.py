@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from accelsim.commands import analyze, check, compare, explore, report, rtl, show, simulate, unit, validate, whatif
 from accelsim.commands import list as list_verb
+from accelsim.commands import map as map_verb
 from accelsim.commands.reply import Verb
 
 VERBS: dict[str, Verb] = {
@@ -12,6 +13,7 @@ VERBS: dict[str, Verb] = {
     "check": check,
     "analyze": analyze,
     "simulate": simulate,
+    "map": map_verb,
     "compare": compare,
     "whatif": whatif,
     "explore": explore,

@@ -1,8 +1,11 @@
-"""What a scheme costs at least, whatever its tiles are and whatever is kept: what makes most schemes needless."""
+"""What a tensor costs at least, whatever the nest, the tiles and the way to keep it: quick to say, seldom far off.
+
+Tiles are taken to be as large as can be, so that the fewest elements pass between the array and what is next to it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -16,132 +19,110 @@ from accelsim.mapper.nest import Nest, steady
 from accelsim.mapper.problem import Touch
 from accelsim.mapper.tensors import Scene, passes
 
+Picked = Mapping[str, Assignment]
+
 
 @dataclass(frozen=True, eq=False)
 class Bound:
-    """Lower bounds for the schemes of one group."""
+    """Lower bounds of energy for the tensors of one group."""
 
     known: Known
     einsums: tuple[Einsum, ...]
+    _tensors: dict[tuple[object, ...], float] = field(default_factory=dict)
     _streams: dict[tuple[object, ...], float] = field(default_factory=dict)
-    _direct: dict[tuple[object, ...], bool] = field(default_factory=dict)
+
+    def tensor_pj(self, tensor: str, picked: Picked, touching: Sequence[Einsum]) -> float:
+        """Energy of one tensor whose makers and readers in the group are all assigned."""
+        key = (tensor, *(picked[e.name].key for e in touching))
+        if key not in self._tensors:
+            scene = self.scene
+            maker, readers = scene.made.get(tensor), scene.readers.get(tensor, ())
+            if maker is None:
+                found = min(self._read_in(touch, picked) for touch in readers)
+                found += sum(self._filled_in(touch, picked) for touch in readers)
+            else:
+                found = self._made(maker, readers, picked)
+            self._tensors[key] = found
+        return self._tensors[key]
+
+    def own_pj(self, option: Assignment, touching: Mapping[str, Sequence[Einsum]]) -> float:
+        """Operators, registers, and the tensors that only this Einsum of the group touches."""
+        picked = {option.einsum: option}
+        own = [t for t, them in touching.items() if len(them) == 1 and them[0].name == option.einsum]
+        return option.energy_pj + sum(self.tensor_pj(t, picked, touching[t]) for t in own)
 
     @cached_property
-    def _scene(self) -> Scene:
+    def scene(self) -> Scene:
         return Scene(self.known.problem, self.einsums, Nest((), ()), {}, {}, self.known.limits)
 
     @cached_property
-    def _table(self) -> Columns:
-        return Columns.of(self.known.problem)
+    def _off_chip(self) -> tuple[float, float]:
+        """Energy of a byte read from and written to the off-chip level."""
+        return Columns.of(self.known.problem).energies[self.known.problem.arch.off_chip.name]
 
     @cached_property
     def _inner(self) -> tuple[float, float]:
         """The least energy of a byte read from and written to a level on the chip."""
         off_chip = self.known.problem.arch.off_chip.name
-        found = [pj for level, pj in self._table.energies.items() if level != off_chip]
+        found = [pj for level, pj in Columns.of(self.known.problem).energies.items() if level != off_chip]
         return min((r for r, _ in found), default=np.inf), min((w for _, w in found), default=np.inf)
-
-    @cached_property
-    def compulsory_seconds(self) -> float:
-        """What comes in and goes out once takes so long at the ports of the off-chip level."""
-        problem, scene = self.known.problem, self._scene
-        moved = {"read": 0.0, "write": 0.0}
-        for tensor in scene.tensors:
-            if tensor not in scene.made:
-                moved["read"] += problem.elements(scene.readers[tensor][0]) * problem.word(tensor)
-            elif scene.leaves(tensor):
-                moved["write"] += problem.elements(scene.made[tensor]) * problem.word(tensor)
-        ports = (port for port in self._table.ports if port[0] == problem.arch.off_chip.name)
-        return max((sum(moved[kind] for kind in kinds) / per_s for _, kinds, per_s in ports), default=0.0)
-
-    def own_pj(self, option: Assignment) -> float:
-        """Operators, registers, and the tensors that only this Einsum brings in or writes for others."""
-        key = ("own", option.key)
-        if key not in self._streams:
-            scene, total = self._scene, option.energy_pj
-            for touch in self.known.problem.reads[option.einsum]:
-                if touch.tensor not in scene.made and len(scene.readers[touch.tensor]) == 1:
-                    total += self._read_in(touch, option) + self._filled_in(touch, option)
-            write = self.known.problem.writes[option.einsum]
-            if scene.leaves(write.tensor):
-                total += self._write_out(write, option)
-            self._streams[key] = total
-        return self._streams[key]
-
-    def between_pj(self, picked: Mapping[str, Assignment]) -> float:
-        """What passes between Einsums and cannot pass through registers: into a level on the chip, and out of it."""
-        problem, scene, total = self.known.problem, self._scene, 0.0
-        read, write = self._inner
-        for tensor, maker in scene.made.items():
-            first = picked.get(maker.einsum.name)
-            readers = [r for r in scene.readers.get(tensor, ()) if r.einsum.name in picked] if first else []
-            kept = [r for r in readers if first and not self._passes(maker, first, r, picked[r.einsum.name])]
-            if kept and first:
-                moved = sum(self._streamed(r, picked[r.einsum.name]) for r in kept) * read
-                if not scene.leaves(tensor):
-                    moved += self._streamed(maker, first) * write
-                total += moved * problem.word(tensor)
-        return total
-
-    def _passes(self, maker: Touch, first: Assignment, reader: Touch, then: Assignment) -> bool:
-        key = (maker.tensor, first.key, then.key)
-        if key not in self._direct:
-            own = maker.einsum.name == reader.einsum.name
-            steady = own and self.known.problem.recurs.get(maker.einsum.name) in self._steady
-            allowed = self.known.limits.registers and not steady
-            through = own or passes(self.known.problem, (maker, first), (reader, then))
-            self._direct[key] = allowed and through
-        return self._direct[key]
 
     @cached_property
     def _steady(self) -> frozenset[str]:
         return steady(self.known.problem, self.einsums)
 
-    def shared_pj(self, picked: Mapping[str, Assignment]) -> float:
-        """Tensors that several Einsums read: what the one that needs least of each of them needs."""
-        scene = self._scene
-        total = 0.0
-        for tensor, readers in scene.readers.items():
-            if tensor not in scene.made and len(readers) > 1:
-                total += min(self._read_in(touch, picked[touch.einsum.name]) for touch in readers)
-        return total
+    def _read_in(self, touch: Touch, picked: Picked) -> float:
+        """From off chip at every iteration, or once and then from a level on the chip."""
+        off_read, _ = self._off_chip
+        read, write = self._inner
+        streamed, once = self._streamed(touch, picked), self.known.problem.elements(touch)
+        return min(streamed * off_read, streamed * read + once * (off_read + write)) * self._word(touch)
 
-    def _streamed(self, touch: Touch, picked: Assignment) -> float:
-        """Elements that pass between the array and the level next to it when tiles are as large as can be."""
-        key = (touch.einsum.name, touch.tensor, touch is self.known.problem.writes[touch.einsum.name], picked.face)
+    def _made(self, maker: Touch, readers: Sequence[Touch], picked: Picked) -> float:
+        """What others want is written off chip; what cannot pass through registers goes into a level and out of it."""
+        off_read, off_write = self._off_chip
+        read, write = self._inner
+        streamed, once = self._streamed(maker, picked), self.known.problem.elements(maker)
+        kept = [reader for reader in readers if not self._passes(maker, reader, picked)]
+        inside = streamed * write + (streamed - once) * read + sum(self._streamed(r, picked) for r in kept) * read
+        if not self.scene.leaves(maker.tensor):
+            return inside * self._word(maker) if kept else 0.0
+        straight = streamed * off_write + (streamed - once) * off_read
+        return min(np.inf if kept else straight, inside + once * off_write) * self._word(maker)
+
+    def _passes(self, maker: Touch, reader: Touch, picked: Picked) -> bool:
+        problem, name = self.known.problem, maker.einsum.name
+        if not self.known.limits.registers:
+            return False
+        if name == reader.einsum.name:
+            return problem.recurs.get(name) not in self._steady
+        return passes(problem, (maker, picked[name]), (reader, picked[reader.einsum.name]))
+
+    def _filled_in(self, touch: Touch, picked: Picked) -> float:
+        """What is written into registers of operands that come from outside the group."""
+        found = picked[touch.einsum.name]
+        if not found.fill_pj:
+            return 0.0
+        problem, spans = self.known.problem, self._spans(touch, found)
+        each = problem.single[touch.einsum.name][problem.reads[touch.einsum.name].index(touch)]
+        return float(sum(problem.pairs(t, spans, found.pes) for t in each)) * found.fill_pj[touch.tensor]
+
+    def _streamed(self, touch: Touch, picked: Picked) -> float:
+        """Elements that pass between the array and the level next to it."""
+        found = picked[touch.einsum.name]
+        written = touch is self.known.problem.writes[touch.einsum.name]
+        key = (touch.einsum.name, touch.tensor, written, found.face)
         if key not in self._streams:
-            self._streams[key] = float(self.known.problem.pairs(touch, self._spans(touch, picked)))
+            self._streams[key] = float(self.known.problem.pairs(touch, self._spans(touch, found)))
         return self._streams[key]
 
-    def _read_in(self, touch: Touch, picked: Assignment) -> float:
-        problem = self.known.problem
-        off_read, _ = self._table.energies[problem.arch.off_chip.name]
-        read, write = self._inner
-        streamed, once = self._streamed(touch, picked), problem.elements(touch)
-        return min(streamed * off_read, streamed * read + once * (off_read + write)) * problem.word(touch.tensor)
-
-    def _filled_in(self, touch: Touch, picked: Assignment) -> float:
-        """What is written into registers of operands that come from outside the group."""
-        if not picked.fill_pj:
-            return 0.0
-        problem, spans = self.known.problem, self._spans(touch, picked)
-        at = problem.reads[touch.einsum.name].index(touch)
-        each = problem.single[touch.einsum.name][at]
-        return float(sum(problem.pairs(t, spans, picked.pes) for t in each)) * picked.fill_pj[touch.tensor]
-
     def _spans(self, touch: Touch, picked: Assignment) -> dict[str, int]:
-        """What one iteration of the innermost loops spans when tiles are as large as can be."""
+        """What one iteration of the innermost loops spans."""
         return {
             c: picked.pes.get(c, 1)
             for c in touch.einsum.coordinates
             if c not in picked.streamed and picked.pes.get(c, 1) < self.known.problem.sizes[c]
         }
 
-    def _write_out(self, touch: Touch, picked: Assignment) -> float:
-        problem = self.known.problem
-        off_read, off_write = self._table.energies[problem.arch.off_chip.name]
-        read, write = self._inner
-        streamed, once = self._streamed(touch, picked), problem.elements(touch)
-        straight = streamed * off_write + (streamed - once) * off_read
-        kept = streamed * write + (streamed - once) * read + once * off_write
-        return min(straight, kept) * problem.word(touch.tensor)
+    def _word(self, touch: Touch) -> float:
+        return self.known.problem.word(touch.tensor)

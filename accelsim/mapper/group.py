@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from math import lcm
 
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.einsum.cascade import Einsum
 from accelsim.mapper.assign import Assignment
-from accelsim.mapper.bound import Bound
 from accelsim.mapper.columns import Columns
 from accelsim.mapper.fold import PARETO, fold, is_beaten
 from accelsim.mapper.known import Known
 from accelsim.mapper.limits import Limits
-from accelsim.mapper.nest import Nest, nests, steady
-from accelsim.mapper.pick import Queue, picked_of, queue_of
-from accelsim.mapper.scheme import Scheme
+from accelsim.mapper.nest import Nest
+from accelsim.mapper.pick import Members, picked_of, queue_of, units_of
 from accelsim.mapper.tensors import Keeping, Scene
 
 FIRST_POINTS = 64
@@ -49,52 +44,48 @@ class Tally:
     looked_at: int = 0
 
 
-def group_front(known: Known, names: Sequence[str], tally: Tally, goal: int = PARETO) -> list[GroupPoint]:
+@dataclass(frozen=True)
+class Around:
+    """What the other Einsums cost at least, and whole mappings [mapping, 3] that are known already."""
+
+    seconds: float
+    energy_pj: float
+    known: Floats
+
+    def beats(self, seconds: float, energy_pj: float, goal: int) -> bool:
+        """Whether a mapping that has a group which takes so much is needless."""
+        point = np.array([self.seconds + seconds, self.energy_pj + energy_pj, 0.0])
+        return is_beaten(self.known, len(self.known), point, goal)
+
+
+def group_front(
+    known: Known, names: Sequence[str], tally: Tally, goal: int = PARETO, around: Around | None = None
+) -> list[GroupPoint]:
     """The best points of a group of Einsums: its Pareto front, or one where `goal` says what counts most.
 
-    Empty where the Einsums cannot share a group, or nothing fits.
+    Empty where the Einsums cannot share a group, nothing fits, or nothing can be a part of a mapping that is better
+    than those known.
     """
     einsums = tuple(e for e in known.problem.einsums if e.name in names)
-    front, bound = _Front(known, einsums, goal), Bound(known, einsums)
-    every = list(nests(known.problem, einsums))
-    queue, seen = queue_of(known, einsums, bound) if every else Queue(), set[object]()
+    members = Members(known, einsums)
+    front, queue = _Front(members, goal), queue_of(members)
+    seen: set[object] = set()
     while queue.entries:
         seconds, energy, regime, partial = queue.pop()
-        if front.beats(max(seconds, bound.compulsory_seconds), energy):
+        if front.beats(seconds, energy) or (around is not None and around.beats(seconds, energy, goal)):
             continue
-        if len(partial.picked) < len(einsums):
+        if partial.latest_pj is not None:
+            refined = regime.refined(partial)
+            if refined is not None:
+                queue.push(regime, refined)
+        elif len(partial.picked) < len(einsums):
             for wider in regime.wider(partial):
                 queue.push(regime, wider)
-        elif (key := tuple(a.key for a in partial.picked)) not in seen:
+        elif (key := (regime.nest, *(a.key for a in partial.picked))) not in seen:
             seen.add(key)
-            for scheme in schemes(known, einsums, every, picked_of(partial)):
-                tally.schemes += 1
-                if not front.beats(max(seconds, bound.compulsory_seconds), energy + bound.shared_pj(scheme.picked)):
-                    front.extend(scheme, tally)
+            tally.schemes += 1
+            front.extend(regime.nest, picked_of(partial), tally)
     return front.points()
-
-
-def schemes(
-    known: Known, einsums: tuple[Einsum, ...], every: Sequence[Nest], picked: Mapping[str, Assignment]
-) -> Iterator[Scheme]:
-    """Every nest that the assignments can share tiles in."""
-    seconds = busy_cycles(picked, known.limits) / float(known.problem.arch.clock_hz)
-    energy = sum(a.energy_pj for a in picked.values())
-    for nest in every:
-        units = _units(einsums, nest, picked)
-        if units is not None:
-            yield Scheme(nest, picked, units, seconds, energy)
-
-
-def _units(einsums: Sequence[Einsum], nest: Nest, picked: Mapping[str, Assignment]) -> dict[str, int] | None:
-    """What each coordinate of the nest is taken in multiples of; None where the Einsums' PEs do not nest."""
-    units = {}
-    for c in (*nest.batch, *nest.order):
-        spans = sorted({picked[e.name].pes.get(c, 1) for e in einsums if c in e.coordinates})
-        units[c] = lcm(*spans)
-        if units[c] != spans[-1]:
-            return None
-    return units
 
 
 def busy_cycles(picked: Mapping[str, Assignment], limits: Limits) -> float:
@@ -119,38 +110,29 @@ class _Origin:
 class _Front:
     """The points of a group."""
 
-    known: Known
-    einsums: tuple[Einsum, ...]
+    members: Members
     goal: int
     values: Floats = field(default_factory=lambda: np.empty((0, 3)))
     origins: list[_Origin] = field(default_factory=list)
-
-    @cached_property
-    def steady(self) -> frozenset[str]:
-        return steady(self.known.problem, self.einsums)
-
-    @cached_property
-    def touching(self) -> dict[str, tuple[Einsum, ...]]:
-        """Tensor to the Einsums of the group that make or read it."""
-        reads = self.known.problem.reads
-        pairs = [(t, e) for e in self.einsums for t in dict.fromkeys((e.tensor, *(r.tensor for r in reads[e.name])))]
-        return {tensor: tuple(e for t, e in pairs if t == tensor) for tensor, _ in pairs}
 
     def beats(self, seconds: float, energy_pj: float) -> bool:
         """Whether a point is as good as anything that takes at least so much."""
         return is_beaten(self.values, len(self.values), np.array([seconds, energy_pj, 0.0]), self.goal)
 
-    def extend(self, scheme: Scheme, tally: Tally) -> None:
-        """Add what a scheme reaches with any tiles."""
-        grid = (scheme.nest, tuple(scheme.units.items()), self.steady)
-        tiles = self.known.tiles(grid)
-        scene = Scene(self.known.problem, self.einsums, scheme.nest, scheme.picked, tiles, self.known.limits)
-        count = max((len(tile) for tile in tiles.values()), default=1)
-        if count == 0:
+    def extend(self, nest: Nest, picked: Mapping[str, Assignment], tally: Tally) -> None:
+        """Add what a nest and assignments reach with any tiles."""
+        members, problem, limits = self.members, self.members.known.problem, self.members.known.limits
+        units = units_of(members.einsums, nest, picked)
+        if units is None:
             return
-        parts = [self.known.columns(scene, grid, tensor, them, count) for tensor, them in self.touching.items()]
-        if not all(ways for ways, _ in parts):
+        kept = [members.kept(nest, picked, tensor, units) for tensor in members.touching]
+        if not all(each.ways for each in kept):
             return
+        tiles = members.known.tiles((nest, tuple(units.items()), members.steady))
+        scene = Scene(problem, members.einsums, nest, picked, tiles, limits)
+        parts = [(each.ways, each.columns) for each in kept]
+        seconds = busy_cycles(picked, limits) / float(problem.arch.clock_hz)
+        fixed = np.array([seconds, sum(a.energy_pj for a in picked.values())])
         firsts = np.cumsum([0, *(len(ways) for ways, _ in parts)])
         options = np.concatenate([columns for _, columns in parts])
         old = len(self.origins)
@@ -159,9 +141,9 @@ class _Front:
             np.zeros((max(FIRST_POINTS, old), 1 + len(parts)), int),
         )
         values[:old], rows[:old, 0] = self.values, -1 - np.arange(old)
-        capacity, fixed = Columns.of(self.known.problem).capacity, np.array([scheme.seconds, scheme.energy_pj])
+        capacity = Columns.of(problem).capacity
         values, rows, points, seen = fold((options, firsts, capacity, fixed, self.goal), (values, rows, old))
-        tally.candidates += count
+        tally.candidates += options.shape[1]
         tally.looked_at += seen
         ways = tuple(way for each, _ in parts for way in each)
         self.origins = [
@@ -178,5 +160,5 @@ class _Front:
         tiles = {c: int(tile[origin.candidate]) for c, tile in scene.tiles.items()}
         seconds, energy, held = map(float, values)
         keeping = tuple(origin.ways[at] for at in origin.chosen)
-        names = tuple(e.name for e in self.einsums)
+        names = tuple(e.name for e in self.members.einsums)
         return GroupPoint(seconds, energy, held, names, scene.nest, tiles, scene.picked, keeping)

@@ -23,6 +23,19 @@ Grid = tuple[Nest, tuple[tuple[str, int], ...], frozenset[str]]
 
 
 @dataclass(frozen=True, eq=False)
+class Kept:
+    """The ways to keep a tensor, and what each costs for every candidate of tiles [way, candidate, column].
+
+    Attributes:
+        least: of each column the least of any way and candidate.
+    """
+
+    ways: tuple[Keeping, ...]
+    columns: Floats
+    least: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class Known:
     """The memory of one search; what is in it depends on nothing but the problem and its limits."""
 
@@ -30,7 +43,7 @@ class Known:
     limits: Limits
     _assignments: dict[tuple[object, ...], list[Assignment]] = field(default_factory=dict)
     _tiles: dict[Grid, Tiles] = field(default_factory=dict)
-    _columns: dict[tuple[object, ...], tuple[tuple[Keeping, ...], Floats]] = field(default_factory=dict)
+    _columns: dict[tuple[object, ...], Kept] = field(default_factory=dict)
 
     def assignments(self, einsum: Einsum, looped: frozenset[str], alone: frozenset[str]) -> list[Assignment]:
         """Every assignment of an Einsum, some of whose coordinates are looped, or looped one value at a time."""
@@ -53,17 +66,17 @@ class Known:
             self._tiles[grid] = {c: a.reshape(-1) for c, a in zip((*nest.batch, *nest.order), axes, strict=True)}
         return self._tiles[grid]
 
-    def columns(
-        self, scene: Scene, grid: Grid, tensor: str, touching: Sequence[Einsum], count: int
-    ) -> tuple[tuple[Keeping, ...], Floats]:
-        """The ways to keep a tensor, and what each costs for every candidate of tiles [way, candidate, column]."""
+    def kept(self, scene: Scene, grid: Grid, tensor: str, touching: Sequence[Einsum]) -> Kept:
+        """The ways to keep a tensor with the tiles of a grid; no way where the grid is empty."""
         faces = tuple(scene.picked[e.name].key for e in touching)
         key = (tensor, grid, faces, scene.leaves(tensor))
         if key not in self._columns:
             table = Columns.of(self.problem)
-            ways = tuple(scene.ways(tensor))
+            count = max((len(tile) for tile in scene.tiles.values()), default=1)
+            ways = tuple(scene.ways(tensor)) if count else ()
             columns = np.empty((len(ways), count, table.width))
             for at, way in enumerate(ways):
                 table.fill(columns[at], scene.moved(way))
-            self._columns[key] = ways, columns
+            least = tuple(map(float, columns.min(axis=(0, 1)))) if ways else ()
+            self._columns[key] = Kept(ways, columns, least)
         return self._columns[key]

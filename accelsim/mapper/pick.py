@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from heapq import heappop, heappush
 from itertools import combinations
+from math import lcm
 
 from accelsim.einsum.cascade import Einsum
 from accelsim.mapper.assign import Assignment
 from accelsim.mapper.bound import Bound
-from accelsim.mapper.known import Known
-from accelsim.mapper.nest import batch_of, steady, visible
+from accelsim.mapper.columns import Columns
+from accelsim.mapper.floor import compulsory
+from accelsim.mapper.known import Kept, Known
+from accelsim.mapper.nest import Nest, batch_of, nests, steady, visible
+from accelsim.mapper.tensors import Scene
 
 Cycles = tuple[float, ...]
 """Busy cycles of each unit of the architecture."""
@@ -23,92 +27,170 @@ class Partial:
     """Assignments of the first Einsums.
 
     Attributes:
-        energy_pj: of operators and registers, and the least that the tensors of these Einsums alone can cost.
+        energy_pj: of operators and registers, and the least that the tensors which no other Einsum touches can cost.
+        port_seconds: the least that those tensors need of each port.
+        latest_pj: a quick bound for the tensors that the last Einsum finishes; None when they are in the rest.
         foreign: operands, by tensor and reader, that come from another unit of the group.
     """
 
     picked: tuple[Assignment, ...]
     cycles: Cycles
     energy_pj: float
+    port_seconds: tuple[float, ...]
     foreign: frozenset[tuple[str, str]]
+    latest_pj: float | None = None
 
     def beats(self, other: Partial) -> bool:
         return (
             all(a <= b for a, b in zip(self.cycles, other.cycles, strict=True))
-            and self.energy_pj <= other.energy_pj
+            and self.energy_pj + (self.latest_pj or 0.0) <= other.energy_pj + (other.latest_pj or 0.0)
             and self.foreign <= other.foreign
         )
 
 
 @dataclass(frozen=True, eq=False)
-class Regime:
-    """What combinations of one kind choose from: which coordinates all Einsums loop over, and which nobody spreads."""
+class Members:
+    """The Einsums of a group, and which of them touch a tensor."""
 
     known: Known
     einsums: tuple[Einsum, ...]
+
+    @cached_property
+    def batch(self) -> frozenset[str]:
+        return batch_of(self.known.problem, self.einsums)
+
+    @cached_property
+    def steady(self) -> frozenset[str]:
+        return steady(self.known.problem, self.einsums)
+
+    @cached_property
+    def touching(self) -> dict[str, tuple[Einsum, ...]]:
+        """Tensor to the Einsums of the group that make or read it."""
+        reads = self.known.problem.reads
+        pairs = [(t, e) for e in self.einsums for t in dict.fromkeys((e.tensor, *(r.tensor for r in reads[e.name])))]
+        return {tensor: tuple(e for t, e in pairs if t == tensor) for tensor, _ in pairs}
+
+    @cached_property
+    def compulsory_seconds(self) -> float:
+        """What comes in and goes out once takes so long at the ports of the off-chip level."""
+        return compulsory(self.known.problem, self.einsums)[0]
+
+    @cached_property
+    def bound(self) -> Bound:
+        return Bound(self.known, self.einsums)
+
+    @cached_property
+    def finished(self) -> tuple[tuple[str, ...], ...]:
+        """For each Einsum the tensors that none after it touches."""
+        last = {tensor: touching[-1].name for tensor, touching in self.touching.items()}
+        return tuple(tuple(t for t, name in last.items() if name == e.name) for e in self.einsums)
+
+    def kept(self, nest: Nest, picked: Mapping[str, Assignment], tensor: str, units: Mapping[str, int]) -> Kept:
+        """The ways to keep a tensor, with tiles of those units."""
+        grid = (nest, tuple(units.items()), self.steady)
+        tiles = self.known.tiles(grid)
+        scene = Scene(self.known.problem, self.einsums, nest, picked, tiles, self.known.limits)
+        return self.known.kept(scene, grid, tensor, self.touching[tensor])
+
+
+@dataclass(frozen=True, eq=False)
+class Regime:
+    """Combinations of one kind: the nest, which other coordinates all Einsums loop over, and which nobody spreads."""
+
+    members: Members
+    nest: Nest
     looped: frozenset[str]
     alone: frozenset[str]
-    bound: Bound
+
+    @property
+    def einsums(self) -> tuple[Einsum, ...]:
+        return self.members.einsums
 
     @cached_property
     def options(self) -> tuple[tuple[Assignment, ...], ...]:
         """Of each Einsum; not on a unit on which it takes longer than all of them on their fastest ones in turn."""
-        every = [self.known.assignments(einsum, self.looped, self.alone) for einsum in self.einsums]
+        known = self.members.known
+        every = [known.assignments(einsum, self.looped, self.alone) for einsum in self.einsums]
         if not all(every):
             return ()
-        longest = self.known.limits.slack * sum(min(option.cycles for option in options) for options in every)
+        longest = known.limits.slack * sum(min(option.cycles for option in options) for options in every)
         return tuple(tuple(option for option in options if option.cycles <= longest) for options in every)
 
     @cached_property
     def rest(self) -> tuple[tuple[tuple[Cycles, ...], float], ...]:
         """For the Einsums from each on: cycles of units that no other choice is better than, and the least energy."""
-        units = self.units
+        units, bound, touching = self.units, self.members.bound, self.members.touching
         found: list[tuple[tuple[Cycles, ...], float]] = [(((0.0,) * len(units),), 0.0)]
         for options in reversed(self.options):
             behind, energy = found[0]
             sums = {_plus(cycles, option, units) for cycles in behind for option in options}
             best = tuple(c for c in sums if not any(d != c and _no_more(d, c) for d in sums))
-            found.insert(0, (best, energy + min(self.bound.own_pj(option) for option in options)))
+            found.insert(0, (best, energy + min(bound.own_pj(option, touching) for option in options)))
         return tuple(found)
-
-    @cached_property
-    def shared(self) -> frozenset[str]:
-        return batch_of(self.known.problem, self.einsums)
 
     @property
     def units(self) -> tuple[str, ...]:
-        return tuple(self.known.problem.arch.units)
+        return tuple(self.members.known.problem.arch.units)
 
     def least(self, partial: Partial) -> tuple[float, float]:
-        """Seconds of the units and energy that every completion takes at least."""
+        """Seconds and energy that every completion takes at least."""
+        known = self.members.known
         behind, energy = self.rest[len(partial.picked)]
-        together = sum if self.known.limits.overlap == "sequential" else max
+        together = sum if known.limits.overlap == "sequential" else max
         busy = min(together(a + b for a, b in zip(partial.cycles, cycles, strict=True)) for cycles in behind)
-        between = self.bound.between_pj(picked_of(partial))
-        return busy / float(self.known.problem.arch.clock_hz), partial.energy_pj + between + energy
+        seconds = max(busy / float(known.problem.arch.clock_hz), *partial.port_seconds, self.members.compulsory_seconds)
+        return seconds, partial.energy_pj + (partial.latest_pj or 0.0) + energy
+
+    def empty(self) -> Partial:
+        """Nothing assigned."""
+        ports = len(Columns.of(self.members.known.problem).ports)
+        return Partial((), (0.0,) * len(self.units), 0.0, (0.0,) * ports, frozenset())
 
     def wider(self, partial: Partial) -> Iterator[Partial]:
         """The combination with each option of the next Einsum.
 
         Batch coordinates lie on as many PEs for all of them: what passes between them is one tile.
         """
+        members = self.members
         for option in self.options[len(partial.picked)]:
             first = partial.picked[0] if partial.picked else option
-            if all(first.pes.get(c, 1) == option.pes.get(c, 1) for c in self.shared):
-                picked = (*partial.picked, option)
-                cycles = _plus(partial.cycles, option, self.units)
-                foreign = partial.foreign | self._foreign(picked)
-                yield Partial(picked, cycles, partial.energy_pj + self.bound.own_pj(option), foreign)
+            if any(first.pes.get(c, 1) != option.pes.get(c, 1) for c in members.batch):
+                continue
+            picked = (*partial.picked, option)
+            by_name = {assignment.einsum: assignment for assignment in picked}
+            finished = members.finished[len(partial.picked)]
+            latest = sum(members.bound.tensor_pj(tensor, by_name, members.touching[tensor]) for tensor in finished)
+            cycles, energy = _plus(partial.cycles, option, self.units), partial.energy_pj + option.energy_pj
+            yield Partial(
+                picked, cycles, energy, partial.port_seconds, partial.foreign | self._foreign(picked), float(latest)
+            )
+
+    def refined(self, partial: Partial) -> Partial | None:
+        """The combination with what its latest tensors cost at least in this nest; None where one cannot be kept."""
+        least = [self._least(partial.picked, tensor) for tensor in self.members.finished[len(partial.picked) - 1]]
+        if not all(least):
+            return None
+        ports = len(partial.port_seconds)
+        energy = partial.energy_pj + sum(columns[-1 - ports] for columns in least)
+        used = [columns[len(columns) - ports :] for columns in least]
+        seconds = tuple(map(sum, zip(partial.port_seconds, *used, strict=True)))
+        return replace(partial, energy_pj=energy, port_seconds=seconds, latest_pj=None)
+
+    def _least(self, picked: tuple[Assignment, ...], tensor: str) -> tuple[float, ...]:
+        """The least that a tensor can cost in each column, whatever the tiles of other Einsums are multiples of."""
+        by_name = {assignment.einsum: assignment for assignment in picked}
+        units = units_of(self.members.touching[tensor], self.nest, by_name)
+        return self.members.kept(self.nest, by_name, tensor, units).least if units is not None else ()
 
     def _foreign(self, picked: tuple[Assignment, ...]) -> frozenset[tuple[str, str]]:
         """Operands that pass between the last Einsum and another one on a different unit."""
         units, last = {a.einsum: a.unit for a in picked}, picked[-1].einsum
-        reads, makers = self.known.problem.reads, self.known.problem.makers
+        problem = self.members.known.problem
         return frozenset(
             (touch.tensor, reader)
             for reader, unit in units.items()
-            for touch in reads[reader]
-            if (maker := makers.get(touch.tensor))
+            for touch in problem.reads[reader]
+            if (maker := problem.makers.get(touch.tensor))
             and last in (maker.name, reader)
             and units.get(maker.name, unit) != unit
         )
@@ -121,15 +203,27 @@ class Regime:
         return (*(a.face for a in partial.picked), *units)
 
 
-def regimes(known: Known, einsums: tuple[Einsum, ...], bound: Bound) -> Iterator[Regime]:
+def units_of(einsums: Sequence[Einsum], nest: Nest, picked: Mapping[str, Assignment]) -> dict[str, int] | None:
+    """What each coordinate of a nest is taken in multiples of; None where the Einsums' PEs do not nest."""
+    units = dict.fromkeys((*nest.batch, *nest.order), 1)
+    for einsum in einsums:
+        for c, pes in picked[einsum.name].pes.items():
+            if c in units:
+                units[c] = lcm(units[c], pes)
+    most = {c: max((picked[e.name].pes.get(c, 1) for e in einsums), default=1) for c, unit in units.items() if unit > 1}
+    return None if any(units[c] != pes for c, pes in most.items()) else units
+
+
+def regimes(members: Members) -> Iterator[Regime]:
     """Coordinates of what passes between the Einsums are looped by all of them or left to each; batch coordinates are
     spread by all or by none."""
-    problem = known.problem
-    batch, single, between = batch_of(problem, einsums), steady(problem, einsums), visible(problem, einsums)
-    for number in range(len(between) + 1):
-        for looped in combinations(between, number):
-            for alone in dict.fromkeys((batch, frozenset[str]())):
-                yield Regime(known, einsums, batch | single | set(looped), alone | single, bound)
+    problem = members.known.problem
+    between, batch, single = visible(problem, members.einsums), members.batch, members.steady
+    for nest in nests(problem, members.einsums):
+        for number in range(len(between) + 1):
+            for looped in combinations(between, number):
+                for alone in dict.fromkeys((batch, frozenset[str]())):
+                    yield Regime(members, nest, batch | single | set(looped), alone | single)
 
 
 @dataclass
@@ -142,11 +236,17 @@ class Queue:
 
     def push(self, regime: Regime, partial: Partial) -> None:
         """Add a combination unless one that differs in nothing else costs no more."""
+        if partial.latest_pj is None:
+            self._add(regime, partial)
+            return
         alike = self.kept.setdefault((id(regime), *regime.face(partial)), [])
         if any(old.beats(partial) for old in alike):
             return
         alike[:] = [old for old in alike if not partial.beats(old)]
         alike.append(partial)
+        self._add(regime, partial)
+
+    def _add(self, regime: Regime, partial: Partial) -> None:
         self.number += 1
         heappush(self.entries, (*regime.least(partial), self.number, regime, partial))
 
@@ -155,12 +255,13 @@ class Queue:
         return seconds, energy, regime, partial
 
 
-def queue_of(known: Known, einsums: tuple[Einsum, ...], bound: Bound) -> Queue:
+def queue_of(members: Members) -> Queue:
     """A queue with nothing assigned yet, for every regime that has options."""
     queue = Queue()
-    for regime in regimes(known, einsums, bound):
+    for regime in regimes(members):
         if regime.options:
-            queue.push(regime, Partial((), (0.0,) * len(regime.units), 0.0, frozenset()))
+            for partial in regime.wider(regime.empty()):
+                queue.push(regime, partial)
     return queue
 
 

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 from accelsim.arch import Arch
 from accelsim.cost.images import Counter, Visit, operands, tells_apart
-from accelsim.einsum.ast import Access, Coordinate, Index
+from accelsim.einsum.ast import Access, Coordinate, Index, IndexExpr
 from accelsim.einsum.cascade import Einsum
 from accelsim.einsum.walk import coordinates
+from accelsim.mapper.lone import is_lone, pairs_along
 from accelsim.mapping.bind import is_start
 from accelsim.mapping.extent import tile_elements
 from accelsim.workload import Step
@@ -70,15 +71,17 @@ class Problem:
 
     Attributes:
         exact: answers of the exact counter.
-        shapes_of: whether the amounts of a touch are products, and how many elements it touches.
+        shapes_of: whether the amounts of a touch are products, how many elements it touches, and its lone indices.
+        waited: what is summed over between two Einsums.
         factors: for an access (by identity) what the size of its tile is a product of.
     """
 
     arch: Arch
     step: Step
     exact: dict[tuple[object, ...], int] = field(default_factory=dict)
-    shapes_of: dict[Touch, tuple[bool, int]] = field(default_factory=dict)
-    factors: dict[int, tuple[tuple[int, tuple[str, ...]], ...] | None] = field(default_factory=dict)
+    shapes_of: dict[Touch, tuple[bool, int, tuple[Index, ...]]] = field(default_factory=dict)
+    waited: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    factors: dict[int, tuple[tuple[int, tuple[str, ...], bool], ...] | None] = field(default_factory=dict)
 
     @cached_property
     def einsums(self) -> tuple[Einsum, ...]:
@@ -133,6 +136,34 @@ class Problem:
         names = [frozenset(cascade.einsums[at].name for at in component) for component in cascade.components]
         return tuple(found for found in names if len(found) > 1)
 
+    def waits(self, maker: Einsum, reader: Einsum) -> frozenset[str]:
+        """Coordinates summed over between two Einsums: the reader waits for all that the maker makes along them."""
+        key = (maker.name, reader.name)
+        if key not in self.waited:
+            between = self._above(reader) & self._below(maker)
+            self.waited[key] = frozenset(c for e in self.einsums if e.name in between for c in e.reduced)
+        return self.waited[key]
+
+    def _above(self, einsum: Einsum) -> set[str]:
+        """Einsums that one depends on."""
+        found: set[str] = set()
+        ahead = [einsum]
+        while ahead:
+            makers = [self.makers[a.tensor] for a in ahead.pop().reads if a.tensor in self.makers]
+            ahead += [maker for maker in makers if maker.name not in found]
+            found |= {maker.name for maker in makers}
+        return found
+
+    def _below(self, einsum: Einsum) -> set[str]:
+        """Einsums that depend on one."""
+        found: set[str] = set()
+        ahead = [einsum]
+        while ahead:
+            names = set(self.users.get(ahead.pop().tensor, ())) - found
+            found |= names
+            ahead += [e for e in self.einsums if e.name in names]
+        return found
+
     @cached_property
     def _present(self) -> Counter:
         return Counter.over(self.step.shapes, {c: ((c, 1),) for e in self.einsums for c in e.coordinates})
@@ -161,10 +192,12 @@ class Problem:
         """Elements that the accesses touch at all."""
         return self._shape(touch)[1]
 
-    def _shape(self, touch: Touch) -> tuple[bool, int]:
+    def _shape(self, touch: Touch) -> tuple[bool, int, tuple[Index, ...]]:
         if touch not in self.shapes_of:
             product = self._is_product(touch)
-            self.shapes_of[touch] = product, self._volume(touch) if product else self._counted([touch], {}, {})
+            elements = self._volume(touch) if product else self._counted([touch], {}, {})
+            lone = [i for i in touch.accesses[0].indices if coordinates(i) and not self._names_one(i)]
+            self.shapes_of[touch] = product, elements, tuple(lone)
         return self.shapes_of[touch]
 
     def _is_product(self, touch: Touch) -> bool:
@@ -173,7 +206,8 @@ class Problem:
             return False
         if len(set(map(indices_of, touch.accesses))) > 1:
             return False
-        return all(not coordinates(i) or self._names_one(i) for i in touch.accesses[0].indices)
+        first = touch.accesses[0]
+        return all(not coordinates(i) or self._names_one(i) or is_lone(first, i, self.sizes) for i in first.indices)
 
     def _names_one(self, index: Index) -> bool:
         return index.edge is None and tells_apart(index.expr, self.step.shapes.cascade.splits)
@@ -183,8 +217,17 @@ class Problem:
         shape = self.step.shapes.shapes[touch.tensor]
         whole = 1
         for index, size in zip(touch.accesses[0].indices, shape, strict=True):
-            whole *= min(size, prod(self.sizes[c] for c in coordinates(index)))
+            if coordinates(index) and not self._names_one(index):
+                (c,) = coordinates(index)
+                whole *= pairs_along(index.expr, self.sizes[c], self.values, 0, 0)
+            else:
+                whole *= min(size, prod(self.sizes[c] for c in coordinates(index)))
         return whole
+
+    @cached_property
+    def values(self) -> tuple[tuple[str, int], ...]:
+        """Names of sizes and parameters with their numbers."""
+        return tuple(self._present.values.items())
 
     def pairs(self, touch: Touch, tiles: Tiles, pes: Mapping[str, int] | None = None) -> Amount:
         """Distinct (iteration of the loops, PE along the coordinates in `pes`, element) of a touch."""
@@ -196,7 +239,19 @@ class Problem:
         for c in touch.einsum.coordinates:
             if c not in touch.names:
                 found = found * places(self.sizes[c], own.get(c), lanes.get(c))
+        for index in self._shape(touch)[2] if own or lanes else ():
+            (c,) = coordinates(index)
+            whole = pairs_along(index.expr, self.sizes[c], self.values, 0, 0)
+            found = found * self._along(index.expr, c, own.get(c), lanes.get(c)) / whole
         return found
+
+    def _along(self, expr: IndexExpr, c: str, tile: int | NDArray[np.int64] | None, pes: int | None) -> Amount:
+        """Distinct (iteration, PE, index) along one coordinate."""
+        if not isinstance(tile, np.ndarray):
+            return pairs_along(expr, self.sizes[c], self.values, int(tile or 0), pes or 0)
+        different, back = np.unique(tile, return_inverse=True)
+        counts = [pairs_along(expr, self.sizes[c], self.values, int(each), pes or 0) for each in different]
+        return np.array(counts, np.float64)[back.reshape(-1)]
 
     def pairs_together(self, touches: Sequence[Touch], tiles: Tiles) -> Amount:
         """Distinct (iteration, element) of several touches of one tensor that run in the same loops."""
@@ -258,24 +313,38 @@ class Problem:
         if factors is None:
             return self._exact_tile(einsum, access, tiles)
         total: Amount = 1
-        for size, names in factors:
+        for size, names, lone in factors:
             inside: Amount = 1
-            for c in names:
+            if lone:
+                inside = self._lone_tile(einsum, access, names[0], tiles.get(names[0]))
+            for c in () if lone else names:
                 inside = inside * (np.minimum(tiles[c], self.sizes[c]) if c in tiles else self.sizes[c])
             total = total * (inside if isinstance(inside, int) and inside <= size else np.minimum(inside, size))
         return total
 
-    def _factors(self, access: Access) -> tuple[tuple[int, tuple[str, ...]], ...] | None:
+    def _lone_tile(self, einsum: Einsum, access: Access, c: str, tile: int | NDArray[np.int64] | None) -> Amount:
+        """Values of the index of one coordinate within a tile: what the size of the tensor's tile has for it."""
+        whole = self._tile_of(einsum, access, {})
+        all_of_it = self._tile_of(einsum, access, {other: 1 for other in einsum.coordinates if other != c})
+        if tile is None:
+            return all_of_it
+        different, back = np.unique(np.atleast_1d(tile), return_inverse=True)
+        found = np.array([all_of_it * self._tile_of(einsum, access, {c: int(t)}) / whole for t in different])
+        each = found[back.reshape(-1)]
+        return each if isinstance(tile, np.ndarray) else float(each[0])
+
+    def _factors(self, access: Access) -> tuple[tuple[int, tuple[str, ...], bool], ...] | None:
         """Size and coordinates of each dimension but the one of a recurrence, None where they are not independent."""
         key = id(access)
         if key not in self.factors:
             cascade, shape = self.step.shapes.cascade, self.step.shapes.shapes[access.tensor]
             state = cascade.generative.get(access.tensor)
-            found: list[tuple[int, tuple[str, ...]]] | None = []
+            found: list[tuple[int, tuple[str, ...], bool]] | None = []
             for name, size, index in zip(cascade.tensors[access.tensor], shape, access.indices, strict=True):
                 if name != state and found is not None:
                     names = coordinates(index)
-                    found = [*found, (size, names)] if not names or self._names_one(index) else None
+                    one, lone = not names or self._names_one(index), is_lone(access, index, self.sizes)
+                    found = [*found, (size, names, not one)] if one or lone else None
             self.factors[key] = None if found is None else tuple(found)
         return self.factors[key]
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from accelsim.mapper.floor import Floor
 from accelsim.mapper.fold import PARETO, ROOMY, dominates
-from accelsim.mapper.group import GroupPoint, Tally, group_front
+from accelsim.mapper.group import Around, GroupPoint, Tally, group_front
 from accelsim.mapper.known import Known
 from accelsim.mapper.limits import Limits
 from accelsim.mapper.problem import Problem
@@ -31,16 +32,33 @@ def best_mappings(
     """The best mappings of a step, fastest first: its Pareto front, or one where `goal` says what counts most."""
     goal = ROOMY if room else goal
     names, known = [e.name for e in problem.einsums], Known(problem, limits)
+    floor, count = Floor(known), len(names)
+    whole: dict[tuple[int, int], list[GroupPoint]] = {}
+    if count > 1 and _is_whole(problem, names, limits):
+        whole[0, count] = group_front(known, names, tally, goal)
+    complete = [
+        Found(point.seconds, point.energy_pj, point.held_bytes, (point,)) for point in whole.get((0, count), ())
+    ]
     fronts: list[list[Found]] = [[Found(0.0, 0.0, 0.0, ())], *([] for _ in names)]
-    for end in range(1, len(names) + 1):
+    for end in range(1, count + 1):
         for start in range(end):
             segment = names[start:end]
             if not fronts[start] or not _is_whole(problem, segment, limits):
                 continue
-            points = group_front(known, segment, tally, goal)
-            fronts[end] += [_joined(before, point) for before in fronts[start] for point in points]
+            if (start, end) not in whole:
+                around = _around(floor, fronts[start], (end, count), complete)
+                whole[start, end] = group_front(known, segment, tally, goal, around)
+            fronts[end] += [_joined(before, point) for before in fronts[start] for point in whole[start, end]]
         fronts[end] = _pruned(fronts[end], goal)
     return fronts[-1]
+
+
+def _around(floor: Floor, before: Sequence[Found], rest: tuple[int, int], complete: Sequence[Found]) -> Around:
+    """The least that the groups before and the Einsums behind take, and the mappings that are known."""
+    seconds, energy = floor.of(*rest) if rest[0] < rest[1] else (0.0, 0.0)
+    seconds += min(found.seconds for found in before)
+    energy += min(found.energy_pj for found in before)
+    return Around(seconds, energy, np.array([_vector(found) for found in complete]).reshape(-1, 3))
 
 
 def _is_whole(problem: Problem, segment: Sequence[str], limits: Limits) -> bool:

@@ -252,7 +252,8 @@ def passes(problem: Problem, made: tuple[Touch, Assignment], read: tuple[Touch, 
     """Whether a reader can take results from where they were made, element by element, if both run in the same loops.
 
     The sum of each element is finished in one iteration, the reader comes to it once, and a PE holds one element:
-    either side is the one whose PEs hold all of an iteration, or both step through them in the same order.
+    either side is the one whose PEs hold all of an iteration, or both step through them in the same order, and the
+    reader does not wait for a sum over steps that are still to come.
     """
     (maker, first), (reader, then) = made, read
     if not _reads_what_was_made(problem, maker, reader):
@@ -269,6 +270,9 @@ def passes(problem: Problem, made: tuple[Touch, Assignment], read: tuple[Touch, 
     if any(c not in names for spans in loops for c in spans):
         return False
     if any(loops[0].get(c) != loops[1].get(c) for c in names):
+        return False
+    steps = [frozenset(spans) | assigned.streamed for spans, (_, assigned) in zip(loops, (made, read), strict=True)]
+    if problem.waits(maker.einsum, reader.einsum) & names & steps[0] & steps[1]:
         return False
     mine, its = names & first.streamed, names & then.streamed
     return not mine or not its or mine == its

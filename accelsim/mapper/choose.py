@@ -1,0 +1,194 @@
+"""The best mapping of a whole workload: every form on offer searched, one chosen for each function by an objective."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from time import perf_counter
+
+from accelsim.arch import Arch
+from accelsim.mapper.document import document_text
+from accelsim.mapper.group import Tally
+from accelsim.mapper.limits import Limits
+from accelsim.mapper.objective import Objective, best_of, pruned
+from accelsim.mapper.offers import Offer, offers
+from accelsim.mapper.problem import Problem
+from accelsim.mapper.room import why_none
+from accelsim.mapper.search import Found, best_mappings
+from accelsim.mapping import Mapping, Placement, place
+from accelsim.mapping.load import parse_mapping
+from accelsim.workload import Step, Workload
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to run a function: a form of it, and a mapping for each shape of its steps."""
+
+    offer: Offer
+    found: tuple[Found, ...]
+
+    @cached_property
+    def _each(self) -> tuple[Found, ...]:
+        return tuple(self.found[self.offer.which(step)] for step in self.offer.steps)
+
+    @cached_property
+    def seconds(self) -> float:
+        return sum(each.seconds for each in self._each)
+
+    @cached_property
+    def energy_pj(self) -> float:
+        return sum(each.energy_pj for each in self._each)
+
+    @cached_property
+    def held_bytes(self) -> float:
+        return max(each.held_bytes for each in self.found)
+
+    @property
+    def grouped(self) -> str:
+        """The Einsums of each group: `QK GM | SN SD A AV`; of several shapes one behind the other."""
+        return " / ".join(dict.fromkeys(" | ".join(" ".join(g.einsums) for g in f.groups) for f in self.found))
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A mapping of a whole workload: a way for each of its functions."""
+
+    ways: tuple[Way, ...]
+
+    @cached_property
+    def seconds(self) -> float:
+        return sum(way.seconds for way in self.ways)
+
+    @cached_property
+    def energy_pj(self) -> float:
+        return sum(way.energy_pj for way in self.ways)
+
+    @cached_property
+    def held_bytes(self) -> float:
+        return max((way.held_bytes for way in self.ways), default=0.0)
+
+
+@dataclass(frozen=True)
+class MapChoice:
+    """The best mapping of a function's steps, and what it was chosen from.
+
+    Attributes:
+        way: the form and what was found for each shape.
+        mapping: its document.
+        second: the best of all others: another form, or another point of the same front; where there is none, one
+            Einsum at a time; None where that is the same.
+        forms: the best of each form on offer, in the order of the file; None where none of its mappings fits.
+        search_seconds: of wall clock.
+    """
+
+    way: Way
+    mapping: str
+    second: Way | None
+    forms: tuple[tuple[Offer, Way | None], ...]
+    tally: Tally
+    search_seconds: float
+
+    @property
+    def step(self) -> Step:
+        return self.way.offer.steps[0]
+
+    @property
+    def found(self) -> Found:
+        return self.way.found[0]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The choices for all functions of a workload, and the Pareto front that they are a point of."""
+
+    best: Candidate
+    choices: tuple[MapChoice, ...]
+    front: tuple[Candidate, ...]
+
+
+def choose(
+    arch: Arch,
+    workload: Workload,
+    objective: Objective = "latency",
+    limits: Limits | None = None,
+    *,
+    room: bool = False,
+) -> Chosen:
+    """The best mapping of every function of a workload under depth `analytic`.
+
+    Args:
+        room: whether bytes held are an objective of the front too.
+
+    Raises:
+        AccelsimError: a function of which no mapping fits, with the smallest capacity that would do.
+    """
+    limits = limits or Limits()
+    searched = [_Searched.of(arch, each, limits, room=room) for each in offers(arch, workload)]
+    front = [Candidate(())]
+    for each in searched:
+        front = pruned([Candidate((*c.ways, way)) for c in front for way in each.front(room=room)], room=room)
+    best = best_of(front, objective)
+    choices = tuple(each.chosen(way, objective) for each, way in zip(searched, best.ways, strict=True))
+    return Chosen(best, choices, tuple(front))
+
+
+def mappings(arch: Arch, candidate: Candidate, limits: Limits | None = None) -> tuple[Mapping, ...]:
+    """The mapping that a candidate has for each function."""
+    texts = [document_text(arch, way.offer, way.found, limits or Limits()) for way in candidate.ways]
+    return tuple(parse_mapping(text, way.offer.title) for text, way in zip(texts, candidate.ways, strict=True))
+
+
+def placements(arch: Arch, candidate: Candidate, given: Sequence[Mapping]) -> tuple[Placement, ...]:
+    """Every step of the workload placed under the mapping given for its function, in the order of the workload."""
+    placed: dict[int, Placement] = {}
+    for way, mapping in zip(candidate.ways, given, strict=True):
+        for at, step in zip(way.offer.places, way.offer.steps, strict=True):
+            placed[at] = place(mapping, arch, step)
+    return tuple(placed[at] for at in sorted(placed))
+
+
+@dataclass(frozen=True)
+class _Searched:
+    """Every way that was found for a function, by the form that it is of."""
+
+    arch: Arch
+    limits: Limits
+    ways: tuple[tuple[Offer, tuple[Way, ...]], ...]
+    tally: Tally
+    seconds: float
+
+    @staticmethod
+    def of(arch: Arch, offered: Sequence[Offer], limits: Limits, *, room: bool) -> _Searched:
+        tally, start = Tally(), perf_counter()
+        ways = tuple((offer, tuple(_ways(arch, offer, limits, tally, room=room))) for offer in offered)
+        if not any(found for _, found in ways):
+            raise why_none(arch, offered, limits)
+        return _Searched(arch, limits, ways, tally, perf_counter() - start)
+
+    @property
+    def every(self) -> list[Way]:
+        return [way for _, ways in self.ways for way in ways]
+
+    def front(self, *, room: bool) -> list[Way]:
+        return pruned(self.every, room=room)
+
+    def chosen(self, way: Way, objective: Objective) -> MapChoice:
+        text = document_text(self.arch, way.offer, way.found, self.limits)
+        forms = tuple((offer, best_of(ways, objective) if ways else None) for offer, ways in self.ways)
+        return MapChoice(way, text, self._second(way, objective), forms, self.tally, self.seconds)
+
+    def _second(self, way: Way, objective: Objective) -> Way | None:
+        others = [each for each in self.every if each is not way]
+        if not others and any(len(group.einsums) > 1 for found in way.found for group in found.groups):
+            others = _ways(self.arch, way.offer, replace(self.limits, most_fused=1), Tally(), room=False)
+        return best_of(others, objective) if others else None
+
+
+def _ways(arch: Arch, offer: Offer, limits: Limits, tally: Tally, *, room: bool) -> list[Way]:
+    """The Pareto front of a form: every combination of what was found for its shapes."""
+    front: list[tuple[Found, ...]] = [()]
+    for step in offer.different:
+        found = best_mappings(Problem(arch, step), limits, tally, room=room)
+        front = [(*before, each) for before in front for each in found]
+    return pruned([Way(offer, found) for found in front], room=room)
