@@ -60,7 +60,8 @@ class Known:
             unit = dict(units)
             options = [np.array([unit[c]]) for c in nest.batch]
             for c in nest.order:
-                useful = useful_tiles(self.problem.sizes[c], unit[c])[:-1]
+                size = self.problem.sizes[c]
+                useful = [t for t in useful_tiles(size, unit[c])[:-1] if not (self.limits.perfect and size % t)]
                 options.append(np.array([1] if c in steady else useful, np.int64))
             axes = np.meshgrid(*options, indexing="ij")
             self._tiles[grid] = {c: a.reshape(-1) for c, a in zip((*nest.batch, *nest.order), axes, strict=True)}

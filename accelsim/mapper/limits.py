@@ -24,6 +24,7 @@ class Limits:
             (0, 1, ..) and `result`; a unit that is not named can hold each of them.
         registers: whether a tensor that a group makes and uses may live in registers alone.
         most_fused: Einsums in a group, at most.
+        perfect: whether tiles must divide what they are tiles of.
     """
 
     overlap: Overlap = "pipeline"
@@ -33,3 +34,4 @@ class Limits:
     stationary: Mapping[str, frozenset[int | str]] = field(default_factory=dict)
     registers: bool = True
     most_fused: int | None = None
+    perfect: bool = False
