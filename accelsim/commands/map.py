@@ -54,7 +54,8 @@ def run(arguments: argparse.Namespace) -> Reply:
 
     arch, workload = _loaded(arguments)
     limits = Limits(overlap=arguments.overlap, most_fused=arguments.most_fused)
-    chosen = choose(arch, workload, arguments.objective, limits, room="buffer" in wanted)
+    front = bool(wanted or arguments.verify)
+    chosen = choose(arch, workload, arguments.objective, limits, front=front, room="buffer" in wanted)
     paths = _written(arch, chosen, arguments.out)
     placed = _placed(arch, chosen, paths)
     result = _checked(arch, workload, placed, chosen.best)

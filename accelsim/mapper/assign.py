@@ -8,7 +8,7 @@ the others are idle in.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, pairwise, permutations, product
@@ -51,10 +51,6 @@ class Assignment:
     def pes(self) -> dict[str, int]:
         """Coordinate to the PEs that it is spread over."""
         return {c: n for _, ranks in self.spread for c, n in ranks}
-
-    def inner(self, sizes: Mapping[str, int], names: Sequence[str]) -> frozenset[str]:
-        """Of the coordinates `names` of the Einsum those that it loops over down to what the array takes."""
-        return frozenset(c for c in names if c not in self.streamed and self.pes.get(c, 1) < sizes[c])
 
     @cached_property
     def face(self) -> tuple[object, ...]:

@@ -9,6 +9,7 @@ from time import perf_counter
 
 from accelsim.arch import Arch
 from accelsim.mapper.document import document_text
+from accelsim.mapper.fold import FASTEST, PARETO, ROOMY, THRIFTIEST
 from accelsim.mapper.group import Tally
 from accelsim.mapper.limits import Limits
 from accelsim.mapper.objective import Objective, best_of, pruned
@@ -113,24 +114,34 @@ def choose(
     objective: Objective = "latency",
     limits: Limits | None = None,
     *,
+    front: bool = False,
     room: bool = False,
 ) -> Chosen:
     """The best mapping of every function of a workload under depth `analytic`.
 
     Args:
+        front: whether the whole Pareto front of seconds and energy is wanted, and not only what is best.
         room: whether bytes held are an objective of the front too.
 
     Raises:
         AccelsimError: a function of which no mapping fits, with the smallest capacity that would do.
     """
     limits = limits or Limits()
-    searched = [_Searched.of(arch, each, limits, room=room) for each in offers(arch, workload)]
-    front = [Candidate(())]
+    goal = goal_of(objective, front=front, room=room)
+    searched = [_Searched.of(arch, each, limits, goal) for each in offers(arch, workload)]
+    found = [Candidate(())]
     for each in searched:
-        front = pruned([Candidate((*c.ways, way)) for c in front for way in each.front(room=room)], room=room)
-    best = best_of(front, objective)
+        found = pruned([Candidate((*c.ways, way)) for c in found for way in each.front], room=room)
+    best = best_of(found, objective)
     choices = tuple(each.chosen(way, objective) for each, way in zip(searched, best.ways, strict=True))
-    return Chosen(best, choices, tuple(front))
+    return Chosen(best, choices, tuple(found))
+
+
+def goal_of(objective: Objective, *, front: bool, room: bool) -> int:
+    """What a search must find: the least product of seconds and energy may be anywhere on the front."""
+    if room:
+        return ROOMY
+    return PARETO if front or objective == "edp" else FASTEST if objective == "latency" else THRIFTIEST
 
 
 def mappings(arch: Arch, candidate: Candidate, limits: Limits | None = None) -> tuple[Mapping, ...]:
@@ -154,24 +165,26 @@ class _Searched:
 
     arch: Arch
     limits: Limits
+    goal: int
     ways: tuple[tuple[Offer, tuple[Way, ...]], ...]
     tally: Tally
     seconds: float
 
     @staticmethod
-    def of(arch: Arch, offered: Sequence[Offer], limits: Limits, *, room: bool) -> _Searched:
+    def of(arch: Arch, offered: Sequence[Offer], limits: Limits, goal: int) -> _Searched:
         tally, start = Tally(), perf_counter()
-        ways = tuple((offer, tuple(_ways(arch, offer, limits, tally, room=room))) for offer in offered)
+        ways = tuple((offer, tuple(_ways(arch, offer, limits, tally, goal))) for offer in offered)
         if not any(found for _, found in ways):
             raise why_none(arch, offered, limits)
-        return _Searched(arch, limits, ways, tally, perf_counter() - start)
+        return _Searched(arch, limits, goal, ways, tally, perf_counter() - start)
 
     @property
     def every(self) -> list[Way]:
         return [way for _, ways in self.ways for way in ways]
 
-    def front(self, *, room: bool) -> list[Way]:
-        return pruned(self.every, room=room)
+    @property
+    def front(self) -> list[Way]:
+        return pruned(self.every, room=self.goal == ROOMY)
 
     def chosen(self, way: Way, objective: Objective) -> MapChoice:
         text = document_text(self.arch, way.offer, way.found, self.limits)
@@ -181,14 +194,14 @@ class _Searched:
     def _second(self, way: Way, objective: Objective) -> Way | None:
         others = [each for each in self.every if each is not way]
         if not others and any(len(group.einsums) > 1 for found in way.found for group in found.groups):
-            others = _ways(self.arch, way.offer, replace(self.limits, most_fused=1), Tally(), room=False)
+            others = _ways(self.arch, way.offer, replace(self.limits, most_fused=1), Tally(), self.goal)
         return best_of(others, objective) if others else None
 
 
-def _ways(arch: Arch, offer: Offer, limits: Limits, tally: Tally, *, room: bool) -> list[Way]:
-    """The Pareto front of a form: every combination of what was found for its shapes."""
+def _ways(arch: Arch, offer: Offer, limits: Limits, tally: Tally, goal: int) -> list[Way]:
+    """What a search finds of a form: every combination of what was found for its shapes."""
     front: list[tuple[Found, ...]] = [()]
     for step in offer.different:
-        found = best_mappings(Problem(arch, step), limits, tally, room=room)
+        found = best_mappings(Problem(arch, step), limits, tally, goal)
         front = [(*before, each) for before in front for each in found]
-    return pruned([Way(offer, found) for found in front], room=room)
+    return pruned([Way(offer, found) for found in front], room=goal == ROOMY)

@@ -80,12 +80,6 @@ class Members:
         return Bound(self.known, self.einsums)
 
     @cached_property
-    def apart(self) -> dict[tuple[str, str], frozenset[str]]:
-        """Of every two Einsums, in order, the coordinates that they cannot loop over together."""
-        problem = self.known.problem
-        return {(a.name, b.name): problem.apart(a, b) for a, b in combinations(self.einsums, 2)}
-
-    @cached_property
     def finished(self) -> tuple[tuple[str, ...], ...]:
         """For each Einsum the tensors that none after it touches."""
         last = {tensor: touching[-1].name for tensor, touching in self.touching.items()}
@@ -162,8 +156,6 @@ class Regime:
             first = partial.picked[0] if partial.picked else option
             if any(first.pes.get(c, 1) != option.pes.get(c, 1) for c in members.batch):
                 continue
-            if any(self._clash(before, option) for before in partial.picked):
-                continue
             picked = (*partial.picked, option)
             by_name = {assignment.einsum: assignment for assignment in picked}
             finished = members.finished[len(partial.picked)]
@@ -172,15 +164,6 @@ class Regime:
             yield Partial(
                 picked, cycles, energy, partial.port_seconds, partial.foreign | self._foreign(picked), float(latest)
             )
-
-    def _clash(self, before: Assignment, option: Assignment) -> bool:
-        """Whether both loop over what the later Einsum must wait for the end of."""
-        apart = self.members.apart[before.einsum, option.einsum]
-        if not apart:
-            return False
-        sizes = self.members.known.problem.sizes
-        names = tuple(apart - {*self.nest.batch, *self.nest.order})
-        return bool(before.inner(sizes, names) & option.inner(sizes, names))
 
     def refined(self, partial: Partial) -> Partial | None:
         """The combination with what its latest tensors cost at least in this nest; None where one cannot be kept."""

@@ -144,13 +144,6 @@ class Problem:
             self.waited[key] = frozenset(c for e in self.einsums if e.name in between for c in e.reduced)
         return self.waited[key]
 
-    def apart(self, maker: Einsum, reader: Einsum) -> frozenset[str]:
-        """Coordinates that two Einsums cannot loop over together: the second waits for the end of sums over them."""
-        if reader.name not in self._below(maker):
-            return frozenset()
-        summed = self.waits(maker, reader) | frozenset(maker.reduced)
-        return summed & frozenset(maker.coordinates) & frozenset(reader.coordinates)
-
     def _above(self, einsum: Einsum) -> set[str]:
         """Einsums that one depends on."""
         found: set[str] = set()

@@ -9,6 +9,7 @@ from fractions import Fraction
 from accelsim.arch import Arch, Level
 from accelsim.cost.bound import step_bound
 from accelsim.errors import AccelsimError
+from accelsim.mapper.fold import ROOMY
 from accelsim.mapper.group import Tally
 from accelsim.mapper.limits import Limits
 from accelsim.mapper.offers import Offer
@@ -90,7 +91,7 @@ def smallest_capacity(arch: Arch, step: Step, level: str, limits: Limits) -> Fra
 def _need(arch: Arch, step: Step, level: str, limits: Limits) -> Fraction | None:
     """The bytes that a level holds in the mapping that holds the fewest; None where none fits."""
     problem = Problem(arch, step)
-    front = best_mappings(problem, limits, Tally(), room=True)
+    front = best_mappings(problem, limits, Tally(), ROOMY)
     if not front:
         return None
     fewest = min(front, key=lambda found: found.held_bytes)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.mapper.floor import Floor
-from accelsim.mapper.fold import PARETO, ROOMY, dominates
+from accelsim.mapper.fold import PARETO, dominates
 from accelsim.mapper.group import Around, GroupPoint, Tally, group_front
 from accelsim.mapper.known import Known
 from accelsim.mapper.limits import Limits
@@ -30,7 +30,6 @@ def best_mappings(
     problem: Problem, limits: Limits, tally: Tally, goal: int = PARETO, *, room: bool = False
 ) -> list[Found]:
     """The best mappings of a step, fastest first: its Pareto front, or one where `goal` says what counts most."""
-    goal = ROOMY if room else goal
     names, known = [e.name for e in problem.einsums], Known(problem, limits)
     floor, count = Floor(known), len(names)
     whole: dict[tuple[int, int], list[GroupPoint]] = {}

@@ -252,7 +252,7 @@ def passes(problem: Problem, made: tuple[Touch, Assignment], read: tuple[Touch, 
     """Whether a reader can take results from where they were made, element by element, if both run in the same loops.
 
     The sum of each element is finished in one iteration, the reader comes to it once, and a PE holds one element:
-    either side is the one whose PEs hold all of an iteration, or both step through them in the same order, and the
+    either side is the one whose PEs hold all of an iteration, or both step through them alike, and the
     reader does not wait for a sum over steps that are still to come.
     """
     (maker, first), (reader, then) = made, read
@@ -275,7 +275,8 @@ def passes(problem: Problem, made: tuple[Touch, Assignment], read: tuple[Touch, 
     if problem.waits(maker.einsum, reader.einsum) & names & steps[0] & steps[1]:
         return False
     mine, its = names & first.streamed, names & then.streamed
-    return not mine or not its or mine == its
+    alike = mine == its and all(first.pes.get(c) == then.pes.get(c) for c in mine)
+    return not mine or not its or alike
 
 
 def _reads_what_was_made(problem: Problem, maker: Touch, reader: Touch) -> bool:
