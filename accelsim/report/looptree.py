@@ -95,12 +95,15 @@ class _Tree:
             yield from self._inside([(name, loops[1:]) for name, loops in members], depth + 1)
 
     def _blocks(self, runs: Sequence[tuple[str, Loops]]) -> list[tuple[str, list[tuple[str, Loops]]]]:
-        """Einsums by their next loop ("": none), each block after those that make what it reads, as far as can be."""
+        """Einsums by their next loop ("": none), each block after those that make what it reads, as far as can be.
+
+        What waits for the end of a sum over a loop runs in a second pass over it.
+        """
         blocks: list[tuple[str, list[tuple[str, Loops]]]] = []
         for name, loops in runs:
             shared = [members for loop, members in blocks if loops and loop == loops[0]]
-            if shared:
-                shared[0].append((name, loops))
+            if shared and not self._waits(name, [each for each, _ in shared[-1]], loops[0]):
+                shared[-1].append((name, loops))
             else:
                 blocks.append((loops[0] if loops else "", [(name, loops)]))
         ordered = []
@@ -109,6 +112,23 @@ class _Tree:
             ordered.append(next(ready, blocks[0]))
             blocks.remove(ordered[-1])
         return ordered
+
+    def _waits(self, name: str, members: Sequence[str], loop: str) -> bool:
+        """Whether an Einsum needs a sum, over a loop, of what others in that loop make."""
+        along, makers = self.view.owner[loop], {self.placement.einsum(e).tensor: e for e in self.group.einsums}
+        ahead, seen = [(name, False)], set[tuple[str, bool]]()
+        while ahead:
+            at, summed = ahead.pop()
+            if summed and at in members:
+                return True
+            for access in self.placement.einsum(at).reads:
+                maker = makers.get(access.tensor)
+                if maker is not None and maker != at:
+                    step = (maker, summed or along in self.placement.einsum(maker).reduced)
+                    if step not in seen:
+                        seen.add(step)
+                        ahead.append(step)
+        return False
 
     def _feeds(self, one: tuple[str, list[tuple[str, Loops]]], other: tuple[str, list[tuple[str, Loops]]]) -> bool:
         made = {self.placement.einsum(name).tensor for name, _ in one[1]}

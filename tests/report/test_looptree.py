@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from accelsim.arch import load_arch
+from accelsim.mapping import load_mapping
 from accelsim.report.looptree import looptree_text
 from accelsim.simulate import placed
 from accelsim.workload import load_workload
@@ -55,3 +58,28 @@ def test_einsums_stand_behind_the_loops_whose_results_they_read() -> None:
     assert lines.index("AV") == len(lines) - 1
     assert text.count("for p1 in 4, 256 p each") == 2  # inside m1, and behind it for AV
     assert "SPD -> RD" in text
+
+
+def test_passes_are_loops_of_their_own(tmp_path: Path) -> None:
+    """SN waits for the maximum over all keys: the same loop is gone through a second time."""
+    text = PASSES.format(arch="fusemax")
+    (tmp_path / "passes.yaml").write_text(text, encoding="utf-8")
+    arch, workload = load_arch("fusemax"), load_workload("attention-3pass", ["B=1", "H=1", "E=64", "M=1024"])
+    (placement,) = placed(arch, workload, load_mapping(str(tmp_path / "passes.yaml")))
+    lines = [line.split()[0:2] for line in looptree_text(placement).splitlines()]
+    at = [place for place, words in enumerate(lines) if words == ["for", "m1"]]
+    assert len(at) == 2
+    assert [words[0] for words in lines[at[0] + 1 : at[1]]] == ["QK", "GM"]
+
+
+PASSES = """\
+schema: accelsim/mapping/1
+name: passes
+for: {{arch: {arch}, function: attention, cascade: 3pass}}
+split: {{m: {{m1: rest, m0: 256}}, p: {{p1: rest, p0: 256}}}}
+groups:
+  - {{loops: [b, h, p1, m1], einsums: [QK, GM, SN, SD, A, AV], at: {{A: [b, h, p1], AV: [b, h, p1]}}}}
+spatial: {{pe2d: {{rows: m0, cols: p0}}, pe1d: {{lanes: p0}}}}
+bind: {{pe2d: [QK, GM, SN, SD, AV], pe1d: [A]}}
+keep: {{buffer: {{tensors: {{QK: {{at: p1}}, GM: {{at: p1}}, SN: {{at: p1}}, SD: {{at: p1}}, A: {{at: p1}}}}}}}}
+"""
