@@ -1,0 +1,121 @@
+"""How long searches take: processor seconds with kernels compiled, beside what AccelForge 1.0.467 was measured to take.
+
+The cases and its seconds are those of its published measurements on two cores; the optima are equal to 6 digits, which
+`tests/mapper/test_peers.py` checks. Each search starts from nothing but loaded files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from accelsim.arch import load_arch
+from accelsim.mapper.fold import FASTEST, PARETO
+from accelsim.mapper.group import Tally
+from accelsim.mapper.limits import Limits
+from accelsim.mapper.problem import Problem
+from accelsim.mapper.search import best_mappings
+from accelsim.workload import load_workload, steps
+
+GEMM = """\
+schema: accelsim/workload/1
+name: gemm8
+source: a product of matrices of bytes
+function: {inputs: {A: [m, k], B: [k, n]}, outputs: {C: [m, n]}}
+params: {M: null, N: M, K: M}
+ranks: {m: M, n: N, k: K}
+types: {default: int8}
+einsums: |
+  C[m,n] = A[m,k] * B[k,n]
+"""
+ATTENTION = """\
+schema: accelsim/workload/1
+name: attention8
+source: attention of BERT-Base whose softmax is one elementwise operation
+function: {inputs: {Q: [h, p, e], K: [h, m, e], V: [h, m, f]}, outputs: {AV: [h, p, f]}}
+params: {L: null, H: 12, E: 64, M: L, P: L, F: E}
+ranks: {h: H, p: P, m: M, e: E, f: F}
+types: {default: int8}
+einsums: |
+  QK[h,p,m] = Q[h,p,e] * K[h,m,e]
+  SM[h,p,m] = exp(QK[h,p,m])
+  AV[h,p,f] = SM[h,p,m] * V[h,m,f]
+"""
+SAME_SPACE = Limits(
+    overlap="sequential",
+    registers=False,
+    perfect=True,
+    dims={"pe2d": {"rows": "reduced", "cols": "shared"}},
+    stationary={"pe2d": frozenset({1})},
+)
+PEER = [  # name, workload, sizes, seconds of AccelForge
+    ("GEMM 512^3", GEMM, ["M=512"], 1.5),
+    ("GEMM 4096^3", GEMM, ["M=4096"], 2.6),
+    ("GEMV 4096 x 4096", GEMM, ["M=1", "N=4096", "K=4096"], 2.8),
+    ("attention 1K", ATTENTION, ["L=1024"], 27.5),
+    ("attention 4K", ATTENTION, ["L=4096"], 27.6),
+    ("attention 16K", ATTENTION, ["L=16384"], 21.9),
+    ("attention 64K", ATTENTION, ["L=65536"], 21.1),
+]
+FORMS = ("attention-3pass", "attention-3pass-deferred", "attention-2pass", "attention-1pass")
+LENGTHS = (1024, 4096, 16384, 65536)
+TURNS = 3
+
+
+@dataclass(frozen=True)
+class Row:
+    """A search: processor seconds of the quickest turn, and what it looked at."""
+
+    what: str
+    seconds: float
+    points: int
+    looked_at: int
+    peer_seconds: float | None = None
+
+
+def searched(what: str, arch: str, workload: str, sizes: list[str], goal: int, limits: Limits) -> Row:
+    """The quickest of TURNS searches; the first compiles kernels, or loads them."""
+    loaded = load_arch(arch)
+    (step,) = steps(load_workload(workload, sizes), lambda function: None)
+    best, tally, found = float("inf"), Tally(), []
+    for _ in range(TURNS):
+        tally, start = Tally(), time.process_time()
+        found = best_mappings(Problem(loaded, step), limits, tally, goal)
+        best = min(best, time.process_time() - start)
+    return Row(what, best, len(found), tally.looked_at)
+
+
+def rows() -> Iterator[Row]:
+    with TemporaryDirectory() as folder:
+        for what, text, sizes, peer in PEER:
+            path = Path(folder, "workload.yaml")
+            path.write_text(text, encoding="utf-8")
+            found = searched(what, "reference", str(path), sizes, PARETO, SAME_SPACE)
+            yield replace(found, peer_seconds=peer)
+    for form in FORMS:
+        for length in LENGTHS:
+            sizes = ["B=64", "H=12", "E=64", f"M={length}"]
+            yield searched(f"{form} {length} on fusemax", "fusemax", form, sizes, FASTEST, Limits())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    found = []
+    for row in rows():
+        found.append(row)
+        if not arguments.json:
+            ratio = f"{row.peer_seconds / row.seconds:8.0f} times" if row.peer_seconds else ""
+            print(f"{row.what:44} {row.seconds * 1e3:9.1f} ms {row.looked_at:10,} ways looked at {ratio}", flush=True)
+    if arguments.json:
+        print(json.dumps({"schema": 1, "kind": "benchmark-mapper", "rows": [asdict(row) for row in found]}))
+
+
+if __name__ == "__main__":
+    main()
