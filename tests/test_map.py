@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 
+from accelsim.arch import load_arch
 from accelsim.cli import main
+from accelsim.errors import AccelsimError
+from accelsim.mapper.limits import Limits, load_limits
 from accelsim.mapper.search import Found
 from accelsim.report.mapped import Verified, against, ranking_held, underused, verified_text
 from accelsim.result import EinsumUse, Part, UnitUse
@@ -196,3 +199,46 @@ def test_a_search_that_depth_analytic_contradicts_is_a_bug(
 
 def test_help_loads_nothing_heavy() -> None:
     assert loaded_after("from accelsim.cli import main\nmain(['map', '--help'])") & HEAVY == set()
+
+
+LIMITS = """\
+schema: accelsim/limits/1
+overlap: sequential
+registers: false
+perfect: true
+dims: {pe2d: {rows: reduced}}
+stationary: {pe2d: [1]}
+most_fused: 1
+"""
+
+
+def test_limits_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "limits.yaml"
+    path.write_text(LIMITS, encoding="utf-8")
+    assert load_limits(path, load_arch("reference")) == Limits(
+        overlap="sequential",
+        registers=False,
+        perfect=True,
+        dims={"pe2d": {"rows": "reduced"}},
+        stationary={"pe2d": frozenset({1})},
+        most_fused=1,
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("reduced", "reducd", 'dims.pe2d.rows: unknown rule "reducd"; did you mean "reduced"?'),
+        ("rows", "row", 'dims.pe2d.row: unknown dimension "row"; did you mean "rows"?'),
+        ("{pe2d: [1]}", "{pe3d: [1]}", 'stationary.pe3d: unknown unit "pe3d"; did you mean'),
+        ("[1]", "[second]", 'stationary.pe2d.0: must be result or the place of an operand, 0 the first, got "second"'),
+        ("sequential", "sequentially", 'overlap: unknown overlap "sequentially"; did you mean "sequential"?'),
+        ("perfect", "perfekt", "perfekt"),
+    ],
+)
+def test_limits_that_cannot_be_are_refused(old: str, new: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "limits.yaml"
+    path.write_text(LIMITS.replace(old, new), encoding="utf-8")
+    with pytest.raises(AccelsimError) as caught:
+        load_limits(path, load_arch("reference"))
+    assert message in str(caught.value)

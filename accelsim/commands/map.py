@@ -36,9 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cascade", metavar="NAME", help="the only form to look at (default: all of the workload)")
     parser.add_argument("--out", type=Path, default=Path("out/map"), metavar="DIR", help="for the mapping (out/map)")
     parser.add_argument("--pareto", metavar="LIST", help="also the front of latency,energy or latency,energy,buffer")
-    parser.add_argument(
-        "--overlap", choices=("pipeline", "sequential"), default="pipeline", help="how Einsums share time (pipeline)"
-    )
+    parser.add_argument("--limits", type=Path, metavar="FILE", help="YAML that narrows the space")
+    parser.add_argument("--overlap", choices=("pipeline", "sequential"), help="how Einsums share time (pipeline)")
     parser.add_argument("--most-fused", type=int, metavar="N", help="Einsums in a group, at most")
     parser.add_argument("--verify", choices=("cycle",), help="run the best mappings at this depth too")
     add_overrides(parser)
@@ -50,10 +49,9 @@ def run(arguments: argparse.Namespace) -> Reply:
     if arguments.most_fused is not None and arguments.most_fused < 1:
         raise AccelsimError(f'--most-fused: must be at least 1, got "{arguments.most_fused}"')
     from accelsim.mapper.choose import choose
-    from accelsim.mapper.limits import Limits
 
     arch, workload = _loaded(arguments)
-    limits = Limits(overlap=arguments.overlap, most_fused=arguments.most_fused)
+    limits = _limits(arguments, arch)
     front = bool(wanted or arguments.verify)
     chosen = choose(arch, workload, arguments.objective, limits, front=front, room="buffer" in wanted)
     paths = _written(arch, chosen, arguments.out)
@@ -64,6 +62,18 @@ def run(arguments: argparse.Namespace) -> Reply:
             f"{arch.name}: a component has no energy for an action that is counted: map by latency only"
         )
     return _reply(arguments, (arch, workload, limits), chosen, placed, result)
+
+
+def _limits(arguments: argparse.Namespace, arch: Arch) -> Limits:
+    """What narrows the space: a file, and options before it."""
+    from accelsim.mapper.limits import Limits, load_limits
+
+    found = load_limits(arguments.limits, arch) if arguments.limits else Limits()
+    return replace(
+        found,
+        overlap=arguments.overlap or found.overlap,
+        most_fused=found.most_fused if arguments.most_fused is None else arguments.most_fused,
+    )
 
 
 def _reply(
