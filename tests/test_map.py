@@ -231,7 +231,7 @@ def test_limits_are_read(tmp_path: Path) -> None:
         ("reduced", "reducd", 'dims.pe2d.rows: unknown rule "reducd"; did you mean "reduced"?'),
         ("rows", "row", 'dims.pe2d.row: unknown dimension "row"; did you mean "rows"?'),
         ("{pe2d: [1]}", "{pe3d: [1]}", 'stationary.pe3d: unknown unit "pe3d"; did you mean'),
-        ("[1]", "[second]", 'stationary.pe2d.0: must be result or the place of an operand, 0 the first, got "second"'),
+        ("[1]", "[second]", 'stationary.pe2d[0]: must be result or the place of an operand, 0 the first, got "second"'),
         ("sequential", "sequentially", 'overlap: unknown overlap "sequentially"; did you mean "sequential"?'),
         ("perfect", "perfekt", "perfekt"),
     ],

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from heapq import heappop, heappush
-from itertools import combinations
-from math import lcm
+from itertools import combinations, pairwise
 
 from accelsim.einsum.cascade import Einsum
 from accelsim.mapper.assign import Assignment
@@ -204,14 +203,15 @@ class Regime:
 
 
 def units_of(einsums: Sequence[Einsum], nest: Nest, picked: Mapping[str, Assignment]) -> dict[str, int] | None:
-    """What each coordinate of a nest is taken in multiples of; None where the Einsums' PEs do not nest."""
-    units = dict.fromkeys((*nest.batch, *nest.order), 1)
+    """What each coordinate of a nest is taken in multiples of; None where the PEs of any coordinate do not nest."""
+    spans: dict[str, set[int]] = {}
     for einsum in einsums:
         for c, pes in picked[einsum.name].pes.items():
-            if c in units:
-                units[c] = lcm(units[c], pes)
-    most = {c: max((picked[e.name].pes.get(c, 1) for e in einsums), default=1) for c, unit in units.items() if unit > 1}
-    return None if any(units[c] != pes for c, pes in most.items()) else units
+            spans.setdefault(c, {1}).add(pes)
+    if any(larger % smaller for found in spans.values() for smaller, larger in pairwise(sorted(found))):
+        return None
+    units = {c: max(found) for c, found in spans.items()}
+    return {c: units.get(c, 1) for c in (*nest.batch, *nest.order)}
 
 
 def regimes(members: Members) -> Iterator[Regime]:

@@ -178,8 +178,7 @@ class Scene:
     def _bring_in(self, way: Keeping, found: Moved) -> None:
         readers, off_chip = self.readers[way.tensor], self.problem.arch.off_chip.name
         if not way.chain:
-            streams = [(self._all_loops(r.einsum), r, self.finest(r.einsum)) for r in readers]
-            found.add(off_chip, read=self._once(streams))
+            found.add(off_chip, read=self._streamed_in(readers))
             return
         for reader in readers:
             found.add(way.chain[-1][0], read=self.streamed(reader))
@@ -212,9 +211,38 @@ class Scene:
         placed = [(tuple(at), touch, self.around(touch, at)) for at, touch in zip(loops, touches, strict=True)]
         return self._once(placed)
 
-    def _all_loops(self, einsum: Einsum) -> tuple[object, ...]:
-        inner = tuple((c, t) for c, t in self.finest(einsum).items() if isinstance(t, int))
-        return (*self.nest.loops_of(einsum), *inner)
+    def _streamed_in(self, readers: Sequence[Touch]) -> Amount:
+        """Elements that pass at every iteration of all loops, once for readers in the same loops.
+
+        A loop inside a tile that is no larger than what the array takes is none: then readers that stream the
+        coordinate and readers that loop over it are in the same loops, for these candidates.
+        """
+        if len(readers) == 1:
+            return self.streamed(readers[0])
+        whole = self._whole_tiles(readers)
+        if not whole:
+            return self._once([(self._all_loops(r.einsum, frozenset()), r, self.finest(r.einsum)) for r in readers])
+        different, back = np.unique(np.stack(list(whole.values()), axis=1), axis=0, return_inverse=True)
+        found = np.empty(len(back.reshape(-1)))
+        for at, row in enumerate(different):
+            none = frozenset(key for key, is_whole in zip(whole, row, strict=True) if is_whole)
+            total = self._once([(self._all_loops(r.einsum, none), r, self.finest(r.einsum)) for r in readers])
+            mine = back.reshape(-1) == at
+            found[mine] = np.broadcast_to(np.asarray(total, np.float64), found.shape)[mine]
+        return found
+
+    def _whole_tiles(self, readers: Sequence[Touch]) -> dict[tuple[str, int], NDArray[np.bool_]]:
+        """Coordinate of the nest and PEs to where its tile is just as large."""
+        spans = {
+            (c, s) for r in readers for c, s in self.finest(r.einsum).items() if c in self.tiles and isinstance(s, int)
+        }
+        return {(c, span): self.tiles[c] == span for c, span in sorted(spans)}
+
+    def _all_loops(self, einsum: Einsum, none: frozenset[tuple[str, int]]) -> tuple[object, ...]:
+        """Every loop of an Einsum: those of the nest, and those inside them but for `none`."""
+        finest = self.finest(einsum)
+        inner = ((c, finest[c]) for c in self.problem.coordinates if isinstance(finest.get(c), int))
+        return (*self.nest.loops_of(einsum), *(each for each in inner if each not in none))
 
     def _once(self, placed: Sequence[tuple[tuple[object, ...], Touch, Tiles]]) -> Amount:
         """Elements moved by several touches: those in the same loops move together."""

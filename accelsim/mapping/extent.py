@@ -92,7 +92,7 @@ def _coordinate(placement: Tiled, name: str, loops: tuple[str, ...]) -> Extent:
             hull, align = bound, span
         else:
             align = span
-    return Extent(count, hull, align)
+    return Extent(min(count, hull), hull, align)
 
 
 def _values(index: Index, inside: Mapping[str, Extent], placement: Tiled) -> int:
