@@ -13,9 +13,10 @@ from accelsim.mapper.assign import Assignment, assignments
 from accelsim.mapper.columns import Columns
 from accelsim.mapper.limits import Limits
 from accelsim.mapper.nest import Nest
-from accelsim.mapper.problem import Problem, useful_tiles
+from accelsim.mapper.problem import Problem, multiples, useful_tiles
 from accelsim.mapper.tensors import Keeping, Scene
 
+MOST_MULTIPLES = 32  # of the array, up to which every one of them is a tile where their number alone does not tell
 Floats = NDArray[np.float64]
 Tiles = dict[str, NDArray[np.int64]]
 Grid = tuple[Nest, tuple[tuple[str, int], ...], frozenset[str]]
@@ -60,12 +61,17 @@ class Known:
             unit = dict(units)
             options = [np.array([unit[c]]) for c in nest.batch]
             for c in nest.order:
-                size = self.problem.sizes[c]
-                useful = [t for t in useful_tiles(size, unit[c])[:-1] if not (self.limits.perfect and size % t)]
-                options.append(np.array([1] if c in steady else useful, np.int64))
+                options.append(np.array([1] if c in steady else self._sizes(c, unit[c]), np.int64))
             axes = np.meshgrid(*options, indexing="ij")
             self._tiles[grid] = {c: a.reshape(-1) for c, a in zip((*nest.batch, *nest.order), axes, strict=True)}
         return self._tiles[grid]
+
+    def _sizes(self, c: str, unit: int) -> list[int]:
+        """Tiles of a coordinate to be tried, smaller than the whole."""
+        size = self.problem.sizes[c]
+        every = c in self.problem.uneven and -(-size // unit) <= MOST_MULTIPLES
+        found = multiples(size, unit) if every else useful_tiles(size, unit)
+        return [tile for tile in found[:-1] if not (self.limits.perfect and size % tile)]
 
     def kept(self, scene: Scene, grid: Grid, tensor: str, touching: Sequence[Einsum]) -> Kept:
         """The ways to keep a tensor with the tiles of a grid; no way where the grid is empty."""

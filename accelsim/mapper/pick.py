@@ -40,10 +40,16 @@ class Partial:
     latest_pj: float | None = None
 
     def beats(self, other: Partial) -> bool:
+        """Whether this is no worse, whatever the Einsums to come, tiles and keeping are; both have the same face."""
         return (
             all(a <= b for a, b in zip(self.cycles, other.cycles, strict=True))
             and self.energy_pj + (self.latest_pj or 0.0) <= other.energy_pj + (other.latest_pj or 0.0)
             and self.foreign <= other.foreign
+            and all(
+                pj <= b.fill_pj.get(tensor, 0.0)
+                for a, b in zip(self.picked, other.picked, strict=True)
+                for tensor, pj in a.fill_pj.items()
+            )
         )
 
 

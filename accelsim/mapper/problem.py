@@ -136,6 +136,20 @@ class Problem:
         names = [frozenset(cascade.einsums[at].name for at in component) for component in cascade.components]
         return tuple(found for found in names if len(found) > 1)
 
+    @cached_property
+    def uneven(self) -> frozenset[str]:
+        """Coordinates along which equally many tiles of another size may move other amounts.
+
+        A mask cuts them differently, and so do indices that several values share.
+        """
+        found: set[str] = set()
+        for einsum in self.einsums:
+            touches = (self.writes[einsum.name], *self.reads[einsum.name])
+            if any(not self.is_product(touch) for touch in touches):
+                found |= set(einsum.coordinates)
+            found |= {c for touch in touches for index in self._shape(touch)[2] for c in coordinates(index)}
+        return frozenset(found)
+
     def waits(self, maker: Einsum, reader: Einsum) -> frozenset[str]:
         """Coordinates summed over between two Einsums: the reader waits for all that the maker makes along them."""
         key = (maker.name, reader.name)
@@ -196,7 +210,7 @@ class Problem:
         if touch not in self.shapes_of:
             product = self._is_product(touch)
             elements = self._volume(touch) if product else self._counted([touch], {}, {})
-            lone = [i for i in touch.accesses[0].indices if coordinates(i) and not self._names_one(i)]
+            lone = [i for i in touch.accesses[0].indices if product and coordinates(i) and not self._names_one(i)]
             self.shapes_of[touch] = product, elements, tuple(lone)
         return self.shapes_of[touch]
 
@@ -395,6 +409,11 @@ def useful_tiles(size: int, unit: int) -> list[int]:
         trips = -(-units // tile)
         tile = -(-units // (trips - 1)) if trips > 1 else units
     return [*found, size]
+
+
+def multiples(size: int, unit: int) -> list[int]:
+    """All multiples of `unit` below the size, and the size."""
+    return [*range(unit, size, unit), size]
 
 
 def _reads(einsum: Einsum) -> Iterable[Touch]:
