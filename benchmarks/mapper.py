@@ -12,55 +12,24 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from accelsim.arch import load_arch
 from accelsim.mapper.fold import FASTEST, PARETO
 from accelsim.mapper.group import Tally
-from accelsim.mapper.limits import Limits
+from accelsim.mapper.limits import Limits, load_limits
 from accelsim.mapper.problem import Problem
 from accelsim.mapper.search import best_mappings
 from accelsim.workload import load_workload, steps
 
-GEMM = """\
-schema: accelsim/workload/1
-name: gemm8
-source: a product of matrices of bytes
-function: {inputs: {A: [m, k], B: [k, n]}, outputs: {C: [m, n]}}
-params: {M: null, N: M, K: M}
-ranks: {m: M, n: N, k: K}
-types: {default: int8}
-einsums: |
-  C[m,n] = A[m,k] * B[k,n]
-"""
-ATTENTION = """\
-schema: accelsim/workload/1
-name: attention8
-source: attention of BERT-Base whose softmax is one elementwise operation
-function: {inputs: {Q: [h, p, e], K: [h, m, e], V: [h, m, f]}, outputs: {AV: [h, p, f]}}
-params: {L: null, H: 12, E: 64, M: L, P: L, F: E}
-ranks: {h: H, p: P, m: M, e: E, f: F}
-types: {default: int8}
-einsums: |
-  QK[h,p,m] = Q[h,p,e] * K[h,m,e]
-  SM[h,p,m] = exp(QK[h,p,m])
-  AV[h,p,f] = SM[h,p,m] * V[h,m,f]
-"""
-SAME_SPACE = Limits(
-    overlap="sequential",
-    registers=False,
-    perfect=True,
-    dims={"pe2d": {"rows": "reduced", "cols": "shared"}},
-    stationary={"pe2d": frozenset({1})},
-)
+CASES = Path(__file__).parent / "mapper_cases"
 PEER = [  # name, workload, sizes, seconds of AccelForge
-    ("GEMM 512^3", GEMM, ["M=512"], 1.5),
-    ("GEMM 4096^3", GEMM, ["M=4096"], 2.6),
-    ("GEMV 4096 x 4096", GEMM, ["M=1", "N=4096", "K=4096"], 2.8),
-    ("attention 1K", ATTENTION, ["L=1024"], 27.5),
-    ("attention 4K", ATTENTION, ["L=4096"], 27.6),
-    ("attention 16K", ATTENTION, ["L=16384"], 21.9),
-    ("attention 64K", ATTENTION, ["L=65536"], 21.1),
+    ("GEMM 512^3", "gemm", ["M=512"], 1.5),
+    ("GEMM 4096^3", "gemm", ["M=4096"], 2.6),
+    ("GEMV 4096 x 4096", "gemm", ["M=1", "N=4096", "K=4096"], 2.8),
+    ("attention 1K", "attention", ["L=1024"], 27.5),
+    ("attention 4K", "attention", ["L=4096"], 27.6),
+    ("attention 16K", "attention", ["L=16384"], 21.9),
+    ("attention 64K", "attention", ["L=65536"], 21.1),
 ]
 FORMS = ("attention-3pass", "attention-3pass-deferred", "attention-2pass", "attention-1pass")
 LENGTHS = (1024, 4096, 16384, 65536)
@@ -91,12 +60,10 @@ def searched(what: str, arch: str, workload: str, sizes: list[str], goal: int, l
 
 
 def rows() -> Iterator[Row]:
-    with TemporaryDirectory() as folder:
-        for what, text, sizes, peer in PEER:
-            path = Path(folder, "workload.yaml")
-            path.write_text(text, encoding="utf-8")
-            found = searched(what, "reference", str(path), sizes, PARETO, SAME_SPACE)
-            yield replace(found, peer_seconds=peer)
+    limits = load_limits(CASES / "limits.yaml", load_arch("reference"))
+    for what, name, sizes, peer in PEER:
+        found = searched(what, "reference", str(CASES / f"{name}.yaml"), sizes, PARETO, limits)
+        yield replace(found, peer_seconds=peer)
     for form in FORMS:
         for length in LENGTHS:
             sizes = ["B=64", "H=12", "E=64", f"M={length}"]

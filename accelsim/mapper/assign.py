@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from itertools import combinations, pairwise, permutations, product
 from math import prod
@@ -51,6 +52,11 @@ class Assignment:
     def pes(self) -> dict[str, int]:
         """Coordinate to the PEs that it is spread over."""
         return {c: n for _, ranks in self.spread for c, n in ranks}
+
+    def inner(self, einsum: Einsum, sizes: Mapping[str, int]) -> dict[str, int]:
+        """What an innermost iteration spans of each coordinate that is neither streamed nor all on PEs."""
+        pes = ((c, self.pes.get(c, 1)) for c in einsum.coordinates if c not in self.streamed)
+        return {c: n for c, n in pes if n < sizes[c]}
 
     @cached_property
     def face(self) -> tuple[object, ...]:
@@ -210,8 +216,7 @@ def _cost(
     counter = problem.counter(digits)
     points = counter.points(einsum)
     cycles, uses = point_cost(einsum, unit)
-    components = problem.arch.components
-    energy = sum(float(n * points * components[name].energy_pj.get("use", 0)) for name, n in uses.items())
+    energy = operators_pj(problem, uses, points)
     if unit.registers is None:
         return float(counter.firings(einsum, places) * cycles), energy, {}
     lanes = {part: place for part, place in places.items() if place[0] == "lanes"}
@@ -219,12 +224,25 @@ def _cost(
     if einsum.reduced:
         partial = points - counter.images([Visit(einsum, einsum.target)], (), lanes)
     latched = partial if any(c in einsum.reduced for dim, r in spread if dim != "lanes" for c, _ in r) else 0
-    table = components[unit.registers]
-    share = float(unit.counted) / unit.pes / float(table.width_bytes or 1) * problem.word(einsum.tensor)
-    read, write = (float(table.energy_pj.get(kind, 0)) * share for kind in ("read", "write"))
+    read, write = register_pj(problem, einsum, unit)
     energy += read * (points * len(operands(einsum)) + partial) + write * (latched + points)
     return (
         float(counter.firings(einsum, places) * cycles),
         energy,
         dict.fromkeys({a.tensor for a in operands(einsum)}, write),
     )
+
+
+def operators_pj(problem: Problem, uses: Mapping[str, Fraction], points: int) -> float:
+    """Energy of the operators of so many points, from the uses of components at each."""
+    components = problem.arch.components
+    return sum(float(n * points * components[name].energy_pj.get("use", 0)) for name, n in uses.items())
+
+
+def register_pj(problem: Problem, einsum: Einsum, unit: Unit) -> tuple[float, float]:
+    """Energy of an element of an Einsum read from and written to the register file of a PE; 0 where none counts."""
+    if unit.registers is None:
+        return 0.0, 0.0
+    table = problem.arch.components[unit.registers]
+    share = float(unit.counted) / unit.pes / float(table.width_bytes or 1) * problem.word(einsum.tensor)
+    return float(table.energy_pj.get("read", 0)) * share, float(table.energy_pj.get("write", 0)) * share

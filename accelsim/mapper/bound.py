@@ -118,11 +118,7 @@ class Bound:
 
     def _spans(self, touch: Touch, picked: Assignment) -> dict[str, int]:
         """What one iteration of the innermost loops spans."""
-        return {
-            c: picked.pes.get(c, 1)
-            for c in touch.einsum.coordinates
-            if c not in picked.streamed and picked.pes.get(c, 1) < self.known.problem.sizes[c]
-        }
+        return picked.inner(touch.einsum, self.known.problem.sizes)
 
     def _word(self, touch: Touch) -> float:
         return self.known.problem.word(touch.tensor)

@@ -9,6 +9,7 @@ from accelsim.cost.compute import point_cost
 from accelsim.cost.images import operands
 from accelsim.einsum.cascade import Einsum
 from accelsim.errors import AccelsimError
+from accelsim.mapper.assign import operators_pj, register_pj
 from accelsim.mapper.columns import Columns
 from accelsim.mapper.known import Known
 from accelsim.mapper.limits import Limits
@@ -17,6 +18,7 @@ from accelsim.mapper.problem import Problem
 from accelsim.mapper.tensors import Scene
 
 Cycles = tuple[float, ...]
+"""Busy cycles of each unit of the architecture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +59,14 @@ class Floor:
         sums: set[Cycles] = {(0.0,) * len(self.known.problem.arch.units)}
         for options, _ in self._alone[start:end]:
             wider = {tuple(a + b for a, b in zip(c, o, strict=True)) for c in sums for o in options} or sums
-            sums = {
-                c for c in wider if not any(d != c and all(x <= y for x, y in zip(d, c, strict=True)) for d in wider)
-            }
+            sums = fewest(wider)
         together = sum if self.known.limits.overlap == "sequential" else max
         return min(together(cycles) for cycles in sums) / float(self.known.problem.arch.clock_hz)
+
+
+def fewest(found: set[Cycles]) -> set[Cycles]:
+    """Those that no other is as good as on every unit."""
+    return {c for c in found if not any(d != c and all(x <= y for x, y in zip(d, c, strict=True)) for d in found)}
 
 
 def _cost(problem: Problem, einsum: Einsum, name: str, points: int) -> tuple[float, float] | None:
@@ -71,13 +76,8 @@ def _cost(problem: Problem, einsum: Einsum, name: str, points: int) -> tuple[flo
         cycles, uses = point_cost(einsum, unit)
     except AccelsimError:
         return None
-    components = problem.arch.components
-    energy = sum(float(n * points * components[used].energy_pj.get("use", 0)) for used, n in uses.items())
-    if unit.registers is not None:
-        table = components[unit.registers]
-        share = float(unit.counted) / unit.pes / float(table.width_bytes or 1) * problem.word(einsum.tensor)
-        read, write = (float(table.energy_pj.get(kind, 0)) * share for kind in ("read", "write"))
-        energy += points * (len(operands(einsum)) * read + write)
+    read, write = register_pj(problem, einsum, unit)
+    energy = operators_pj(problem, uses, points) + points * (len(operands(einsum)) * read + write)
     return float(points * cycles) / unit.pes, energy
 
 

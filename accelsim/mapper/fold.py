@@ -14,7 +14,6 @@ Front = tuple[Floats, Ints, int]
 States = tuple[Floats, Ints]
 NEAR = 1 + 1e-12  # sums in another order differ by less
 
-
 PARETO, FASTEST, THRIFTIEST, ROOMY = range(4)
 """What counts: seconds and energy alike, one before the other, or bytes held as well."""
 
@@ -45,37 +44,34 @@ def is_beaten(front: Floats, count: int, point: Floats, goal: int) -> bool:
 
 
 @kernel
+def no_worse(a: Floats, b: Floats) -> bool:
+    """Whether one row is as good as another in every column."""
+    for d in range(a.shape[0]):  # noqa: SIM110 - numba knows no generators in all()
+        if a[d] > b[d]:
+            return False
+    return True
+
+
+@kernel
 def prune(values: Floats, choices: Ints, count: int) -> int:
     """Keep the first `count` rows that no other row is as good as in every column; returns how many are left."""
     kept = 0
     for at in range(count):
         beaten = False
         for other in range(kept):
-            better = True
-            for d in range(values.shape[1]):
-                if values[other, d] > values[at, d]:
-                    better = False
-                    break
-            if better:
+            if no_worse(values[other], values[at]):
                 beaten = True
                 break
         if beaten:
             continue
         left = 0
         for other in range(kept):
-            better = True
-            for d in range(values.shape[1]):
-                if values[at, d] > values[other, d]:
-                    better = False
-                    break
-            if not better:
+            if not no_worse(values[at], values[other]):
                 if left != other:
-                    values[left] = values[other]
-                    choices[left] = choices[other]
+                    values[left], choices[left] = values[other], choices[other]
                 left += 1
         if left != at:
-            values[left] = values[at]
-            choices[left] = choices[at]
+            values[left], choices[left] = values[at], choices[at]
         kept = left + 1
     return kept
 
@@ -161,9 +157,7 @@ def added(front: Front, point: Floats, n: int, choices: Ints, goal: int) -> Fron
     values, picks, count = front
     count = drop_beaten(values, picks, count, point, goal)
     if count == len(values):
-        longer, more = np.empty((2 * count, 3)), np.empty((2 * count, picks.shape[1]), np.int64)
-        longer[:count], more[:count] = values, picks
-        values, picks = longer, more
+        values, picks = doubled(values, picks)
     values[count], picks[count, 0], picks[count, 1:] = point, n, choices
     return values, picks, count + 1
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -113,9 +113,9 @@ def depths(nest: Nest, touches: Sequence[Touch]) -> list[int]:
     return found
 
 
-def cut(problem: Problem, nest: Nest, touch: Touch, names: frozenset[str], depth: int) -> Mapping[str, None]:
-    """The loops of a touch down to `depth`, without those inside the innermost one that indexes the tensor."""
-    loops = list(nest.loops_of(touch.einsum, depth))
+def loops_to(nest: Nest, einsum: Einsum, names: frozenset[str], depth: int) -> tuple[str, ...]:
+    """The loops of an Einsum down to `depth`, without those inside the innermost one that is among `names`."""
+    loops = nest.loops_of(einsum, depth)
     while loops and loops[-1] not in names:
-        loops.pop()
-    return dict.fromkeys(loops)
+        loops = loops[:-1]
+    return loops

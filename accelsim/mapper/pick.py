@@ -12,13 +12,10 @@ from accelsim.einsum.cascade import Einsum
 from accelsim.mapper.assign import Assignment
 from accelsim.mapper.bound import Bound
 from accelsim.mapper.columns import Columns
-from accelsim.mapper.floor import compulsory
+from accelsim.mapper.floor import Cycles, compulsory, fewest
 from accelsim.mapper.known import Kept, Known
 from accelsim.mapper.nest import Nest, batch_of, nests, steady, visible
 from accelsim.mapper.tensors import Scene
-
-Cycles = tuple[float, ...]
-"""Busy cycles of each unit of the architecture."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +126,7 @@ class Regime:
         for options in reversed(self.options):
             behind, energy = found[0]
             sums = {_plus(cycles, option, units) for cycles in behind for option in options}
-            best = tuple(c for c in sums if not any(d != c and _no_more(d, c) for d in sums))
-            found.insert(0, (best, energy + min(bound.own_pj(option, touching) for option in options)))
+            found.insert(0, (tuple(fewest(sums)), energy + min(bound.own_pj(option, touching) for option in options)))
         return tuple(found)
 
     @property
@@ -262,7 +258,7 @@ class Queue:
 
 
 def queue_of(members: Members) -> Queue:
-    """A queue with nothing assigned yet, for every regime that has options."""
+    """A queue of every regime that has options, with the first Einsum assigned."""
     queue = Queue()
     for regime in regimes(members):
         if regime.options:
@@ -278,7 +274,3 @@ def picked_of(partial: Partial) -> Mapping[str, Assignment]:
 
 def _plus(cycles: Cycles, option: Assignment, units: Sequence[str]) -> Cycles:
     return tuple(c + (option.cycles if unit == option.unit else 0.0) for c, unit in zip(cycles, units, strict=True))
-
-
-def _no_more(a: Cycles, b: Cycles) -> bool:
-    return all(x <= y for x, y in zip(a, b, strict=True))

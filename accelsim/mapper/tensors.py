@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from accelsim.einsum.cascade import Einsum
 from accelsim.mapper.assign import Assignment
 from accelsim.mapper.limits import Limits
-from accelsim.mapper.nest import Nest, cut, depths
+from accelsim.mapper.nest import Nest, depths, loops_to
 from accelsim.mapper.problem import Amount, Problem, Tiles, Touch, indices_of
 
 Chain = tuple[tuple[str, int], ...]
@@ -93,19 +93,12 @@ class Scene:
 
     def _finest(self, einsum: Einsum) -> Tiles:
         picked = self.picked[einsum.name]
-        found: dict[str, int | NDArray[np.int64]] = {}
-        for c in einsum.coordinates:
-            size, pes = self.problem.sizes[c], picked.pes.get(c, 1)
-            if c in picked.streamed:
-                if c in self.tiles:
-                    found[c] = self.tiles[c]
-            elif pes < size:
-                found[c] = pes
-        return found
+        around = {c: self.tiles[c] for c in einsum.coordinates if c in picked.streamed and c in self.tiles}
+        return {**around, **picked.inner(einsum, self.problem.sizes)}
 
-    def around(self, touch: Touch, loops: Mapping[str, None]) -> Tiles:
+    def around(self, loops: Sequence[str]) -> Tiles:
         """What one iteration of these loops of the nest spans."""
-        return {c: self.tiles[c] for c in loops if c in touch.einsum.coordinates}
+        return {c: self.tiles[c] for c in loops}
 
     def ways(self, tensor: str) -> Iterator[Keeping]:
         """Every way to keep a tensor that the map space has."""
@@ -154,7 +147,7 @@ class Scene:
         tensor, word = way.tensor, self.problem.word(way.tensor)
         touches = (*((self.made[tensor],) if tensor in self.made else ()), *self.readers.get(tensor, ()))
         for level, depth in way.chain:
-            loops = [(t, self.around(t, dict.fromkeys(self.nest.loops_of(t.einsum, depth)))) for t in touches]
+            loops = [(t, self.around(self.nest.loops_of(t.einsum, depth))) for t in touches]
             found.held[level] = self.problem.held(loops) * word
         if tensor not in self.made:
             self._bring_in(way, found)
@@ -207,9 +200,8 @@ class Scene:
 
     def _filled(self, touches: Sequence[Touch], depth: int) -> Amount:
         names = frozenset(c for touch in touches for c in touch.names)
-        loops = [cut(self.problem, self.nest, touch, names, depth) for touch in touches]
-        placed = [(tuple(at), touch, self.around(touch, at)) for at, touch in zip(loops, touches, strict=True)]
-        return self._once(placed)
+        loops = [loops_to(self.nest, touch.einsum, names, depth) for touch in touches]
+        return self._once([(at, touch, self.around(at)) for at, touch in zip(loops, touches, strict=True)])
 
     def _streamed_in(self, readers: Sequence[Touch]) -> Amount:
         """Elements that pass at every iteration of all loops, once for readers in the same loops.
@@ -287,14 +279,7 @@ def passes(problem: Problem, made: tuple[Touch, Assignment], read: tuple[Touch, 
     if not _reads_what_was_made(problem, maker, reader):
         return False
     names = maker.names
-    loops = [
-        {
-            c: assigned.pes.get(c, 1)
-            for c in touch.einsum.coordinates
-            if c not in assigned.streamed and assigned.pes.get(c, 1) < problem.sizes[c]
-        }
-        for touch, assigned in (made, read)
-    ]
+    loops = [assigned.inner(touch.einsum, problem.sizes) for touch, assigned in (made, read)]
     if any(c not in names for spans in loops for c in spans):
         return False
     if any(loops[0].get(c) != loops[1].get(c) for c in names):

@@ -3,60 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pytest
 
 from accelsim.arch import load_arch
 from accelsim.cost.analytic import energy_by, step_cost
 from accelsim.mapper.group import Tally
-from accelsim.mapper.limits import Limits
+from accelsim.mapper.limits import Limits, load_limits
 from accelsim.mapper.problem import Problem
 from accelsim.mapper.search import best_mappings
 from accelsim.mapper.write import mapping_text
 from accelsim.mapping.bind import place
 from accelsim.mapping.load import parse_mapping
 from accelsim.workload import load_workload, steps
+from tests.source import ROOT
 
-GEMM = """\
-schema: accelsim/workload/1
-name: gemm8
-source: a product of matrices of bytes
-function: {inputs: {A: [m, k], B: [k, n]}, outputs: {C: [m, n]}}
-params: {M: null, N: M, K: M}
-ranks: {m: M, n: N, k: K}
-types: {default: int8}
-einsums: |
-  C[m,n] = A[m,k] * B[k,n]
-"""
-ATTENTION = """\
-schema: accelsim/workload/1
-name: attention8
-source: attention of BERT-Base whose softmax is one elementwise operation
-function: {inputs: {Q: [h, p, e], K: [h, m, e], V: [h, m, f]}, outputs: {AV: [h, p, f]}}
-params: {L: null, H: 12, E: 64, M: L, P: L, F: E}
-ranks: {h: H, p: P, m: M, e: E, f: F}
-types: {default: int8}
-einsums: |
-  QK[h,p,m] = Q[h,p,e] * K[h,m,e]
-  SM[h,p,m] = exp(QK[h,p,m])
-  AV[h,p,f] = SM[h,p,m] * V[h,m,f]
-"""
-SAME_SPACE = Limits(
-    overlap="sequential",
-    registers=False,
-    perfect=True,
-    dims={"pe2d": {"rows": "reduced", "cols": "shared"}},
-    stationary={"pe2d": frozenset({1})},
-)
-"""One Einsum after the other, weights alone in PEs, inputs along rows, sums along columns, tiles that divide."""
+CASES = ROOT / "benchmarks" / "mapper_cases"
+SAME_SPACE = load_limits(CASES / "limits.yaml", load_arch("reference"))
 
 
 @dataclass(frozen=True)
 class Golden:
     """Joules and seconds of the mapping with the least product of both."""
 
-    text: str
+    workload: str
     sizes: tuple[str, ...]
     joules: float
     seconds: float
@@ -64,22 +34,21 @@ class Golden:
 
 
 ROWS = {
-    "gemm 512": Golden(GEMM, ("M=512",), 7.14416e-5, 2.048e-6),
-    "gemm 4096": Golden(GEMM, ("M=4096",), 0.016579647365131362, 0.0010485759703442454),
-    "gemv 4096": Golden(GEMM, ("M=1", "N=4096", "K=4096"), 0.000947137675240086, 4.196352165308781e-05),
-    "attention 1024": Golden(ATTENTION, ("L=1024",), 0.0008457226819015428, 0.00014745600128662772),
-    "attention 4096": Golden(ATTENTION, ("L=4096",), 0.011317977029563905, 0.0023592960205860436),
-    "attention 4096, unfused": Golden(ATTENTION, ("L=4096",), 0.04952171112748391, 0.002579496940597892, 1),
-    "attention 16384": Golden(ATTENTION, ("L=16384",), 0.1722332889495794, 0.0377487363293767),
-    "attention 65536": Golden(ATTENTION, ("L=65536",), 2.727724067678776, 0.6039797812700272),
+    "gemm 512": Golden("gemm", ("M=512",), 7.14416e-5, 2.048e-6),
+    "gemm 4096": Golden("gemm", ("M=4096",), 0.016579647365131362, 0.0010485759703442454),
+    "gemv 4096": Golden("gemm", ("M=1", "N=4096", "K=4096"), 0.000947137675240086, 4.196352165308781e-05),
+    "attention 1024": Golden("attention", ("L=1024",), 0.0008457226819015428, 0.00014745600128662772),
+    "attention 4096": Golden("attention", ("L=4096",), 0.011317977029563905, 0.0023592960205860436),
+    "attention 4096, unfused": Golden("attention", ("L=4096",), 0.04952171112748391, 0.002579496940597892, 1),
+    "attention 16384": Golden("attention", ("L=16384",), 0.1722332889495794, 0.0377487363293767),
+    "attention 65536": Golden("attention", ("L=65536",), 2.727724067678776, 0.6039797812700272),
 }
 
 
-def optimum(row: Golden, limits: Limits, folder: Path) -> tuple[float, float]:
+def optimum(row: Golden, limits: Limits) -> tuple[float, float]:
     """Joules and seconds of the mapping that is found, as depth `analytic` counts them."""
-    (folder / "workload.yaml").write_text(row.text, encoding="utf-8")
     arch = load_arch("reference")
-    (step,) = steps(load_workload(str(folder / "workload.yaml"), list(row.sizes)), lambda function: None)
+    (step,) = steps(load_workload(str(CASES / f"{row.workload}.yaml"), list(row.sizes)), lambda function: None)
     limits = replace(limits, most_fused=row.most_fused)
     problem = Problem(arch, step)
     best = min(best_mappings(problem, limits, Tally()), key=lambda found: found.seconds * found.energy_pj)
@@ -92,22 +61,22 @@ def optimum(row: Golden, limits: Limits, folder: Path) -> tuple[float, float]:
 
 @pytest.mark.golden
 @pytest.mark.parametrize("name", ROWS)
-def test_the_same_space_has_the_same_optimum(name: str, tmp_path: Path) -> None:
+def test_the_same_space_has_the_same_optimum(name: str) -> None:
     row = ROWS[name]
-    assert optimum(row, SAME_SPACE, tmp_path) == pytest.approx((row.joules, row.seconds), rel=1e-6)
+    assert optimum(row, SAME_SPACE) == pytest.approx((row.joules, row.seconds), rel=1e-6)
 
 
 @pytest.mark.golden
-def test_tiles_that_do_not_divide_are_better_at_long_lengths(tmp_path: Path) -> None:
+def test_tiles_that_do_not_divide_are_better_at_long_lengths() -> None:
     row = ROWS["attention 65536"]
-    joules, seconds = optimum(row, replace(SAME_SPACE, perfect=False), tmp_path)
+    joules, seconds = optimum(row, replace(SAME_SPACE, perfect=False))
     assert joules < row.joules * (1 - 8e-4)
     assert seconds == pytest.approx(row.seconds, rel=1e-6)
 
 
 @pytest.mark.golden
-def test_prime_sizes_use_the_whole_array(tmp_path: Path) -> None:
+def test_prime_sizes_use_the_whole_array() -> None:
     """509 x 509 x 509: two tiles of 256 and 253 along both sides of the array, and not one PE."""
-    joules, seconds = optimum(Golden(GEMM, ("M=509",), 0, 0), replace(SAME_SPACE, perfect=False), tmp_path)
+    joules, seconds = optimum(Golden("gemm", ("M=509",), 0, 0), replace(SAME_SPACE, perfect=False))
     assert seconds == 4 * 509 / 1e9
     assert joules == pytest.approx(7.054153846534064e-05, rel=1e-6)
