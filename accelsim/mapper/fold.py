@@ -77,6 +77,34 @@ def prune(values: Floats, choices: Ints, count: int) -> int:
 
 
 @kernel
+def needed(options: Floats) -> NDArray[np.bool_]:
+    """Which options [option, candidate, column] no other is as good as in every column, for some candidate at least."""
+    count = options.shape[0]
+    found = np.zeros(count, np.bool_)
+    front = np.empty(count, np.int64)
+    for n in range(options.shape[1]):
+        kept = 0
+        for at in range(count):
+            beaten = False
+            for other in range(kept):
+                if no_worse(options[front[other], n], options[at, n]):
+                    beaten = True
+                    break
+            if beaten:
+                continue
+            left = 0
+            for other in range(kept):
+                if not no_worse(options[at, n], options[front[other], n]):
+                    front[left] = front[other]
+                    left += 1
+            front[left] = at
+            kept = left + 1
+        for at in range(kept):
+            found[front[at]] = True
+    return found
+
+
+@kernel
 def find_least(options: Floats, firsts: Ints, n: int, least: Floats) -> None:
     """The least that the tensors from each on can add to each column."""
     for t in range(firsts.shape[0] - 2, -1, -1):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from accelsim.mapper.assign import Assignment
 from accelsim.mapper.columns import Columns
 from accelsim.mapper.fold import PARETO, fold, is_beaten
-from accelsim.mapper.known import Known
+from accelsim.mapper.known import Known, Way
 from accelsim.mapper.limits import Limits
 from accelsim.mapper.nest import Nest
 from accelsim.mapper.pick import Members, picked_of, queue_of, units_of
@@ -98,10 +98,10 @@ def busy_cycles(picked: Mapping[str, Assignment], limits: Limits) -> float:
 
 @dataclass(frozen=True)
 class _Origin:
-    """Where a point came from: scene, ways of all tensors in a row, candidate of tiles, and the way of each tensor."""
+    """Where a point came from: scene, ways of all parcels in a row, candidate of tiles, and the way of each parcel."""
 
     scene: Scene
-    ways: tuple[Keeping, ...]
+    ways: tuple[Way, ...]
     candidate: int
     chosen: tuple[int, ...]
 
@@ -125,7 +125,7 @@ class _Front:
         units = units_of(members.einsums, nest, picked)
         if units is None:
             return
-        kept = [members.kept(nest, picked, tensor, units) for tensor in members.touching]
+        kept = [members.kept(nest, picked, parcel, units) for parcel in members.parcels]
         if not all(each.ways for each in kept):
             return
         tiles = members.known.tiles((nest, tuple(units.items()), members.steady))
@@ -156,9 +156,12 @@ class _Front:
         return [self._point(values, origin) for values, origin in zip(self.values, self.origins, strict=True)]
 
     def _point(self, values: Floats, origin: _Origin) -> GroupPoint:
-        scene = origin.scene
-        tiles = {c: int(tile[origin.candidate]) for c, tile in scene.tiles.items()}
+        scene, chosen = origin.scene, [origin.ways[at] for at in origin.chosen]
+        loops = [way.loop for way in chosen if way.loop]
+        tiles = {c: int(tile[origin.candidate]) for c, tile in scene.tiles.items()} | {c: tile for _, c, tile in loops}
+        nest = replace(scene.nest, own=tuple((name, c) for name, c, _ in loops))
         seconds, energy, held = map(float, values)
-        keeping = tuple(origin.ways[at] for at in origin.chosen)
+        by_tensor = {keeping.tensor: keeping for way in chosen for keeping in way.keepings}
+        keeping = tuple(by_tensor[tensor] for tensor in self.members.touching)
         names = tuple(e.name for e in self.members.einsums)
-        return GroupPoint(seconds, energy, held, names, scene.nest, tiles, scene.picked, keeping)
+        return GroupPoint(seconds, energy, held, names, nest, tiles, scene.picked, keeping)

@@ -19,14 +19,22 @@ class Nest:
     Attributes:
         batch: coordinates that index every tensor of the group: outermost, one array at a time.
         order: the others; an Einsum without one of these coordinates runs before the loop begins or after it ends.
+        own: Einsum to a loop that it alone has, inside all of these.
     """
 
     batch: tuple[str, ...]
     order: tuple[str, ...]
+    own: tuple[tuple[str, str], ...] = ()
 
     def loops_of(self, einsum: Einsum, depth: int | None = None) -> tuple[str, ...]:
-        """The loops that an Einsum runs in, down to `depth` of `order`."""
-        return tuple(c for c in (*self.batch, *self.order[:depth]) if c in einsum.coordinates)
+        """The loops that an Einsum runs in, down to `depth` of `order`; its own one is one deeper."""
+        inside = (*self.order, *(c for name, c in self.own if name == einsum.name))
+        return tuple(c for c in (*self.batch, *inside[:depth]) if c in einsum.coordinates)
+
+    def own_of(self, touches: Sequence[Touch]) -> tuple[str, ...]:
+        """The loop of its own of the only Einsum that has these touches."""
+        names = {touch.einsum.name for touch in touches}
+        return tuple(c for name, c in self.own if names == {name})
 
 
 def batch_of(problem: Problem, einsums: Sequence[Einsum]) -> frozenset[str]:
@@ -107,7 +115,7 @@ def _same_iteration(problem: Problem, maker: Einsum, access: Access, c: str) -> 
 def depths(nest: Nest, touches: Sequence[Touch]) -> list[int]:
     """Depths of `order` at which keeping a tensor differs: all who touch it run there, and it moves on."""
     found = [0]
-    for depth, c in enumerate(nest.order, 1):
+    for depth, c in enumerate((*nest.order, *nest.own_of(touches)), 1):
         if all(c in touch.einsum.coordinates for touch in touches) and any(c in touch.names for touch in touches):
             found.append(depth)
     return found

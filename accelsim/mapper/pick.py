@@ -13,7 +13,7 @@ from accelsim.mapper.assign import Assignment
 from accelsim.mapper.bound import Bound
 from accelsim.mapper.columns import Columns
 from accelsim.mapper.floor import Cycles, compulsory, fewest
-from accelsim.mapper.known import Kept, Known
+from accelsim.mapper.known import Kept, Known, Parcel
 from accelsim.mapper.nest import Nest, batch_of, nests, steady, visible
 from accelsim.mapper.tensors import Scene
 
@@ -82,17 +82,34 @@ class Members:
         return Bound(self.known, self.einsums)
 
     @cached_property
-    def finished(self) -> tuple[tuple[str, ...], ...]:
-        """For each Einsum the tensors that none after it touches."""
-        last = {tensor: touching[-1].name for tensor, touching in self.touching.items()}
-        return tuple(tuple(t for t, name in last.items() if name == e.name) for e in self.einsums)
+    def parcels(self) -> tuple[Parcel, ...]:
+        """Tensors one by one, but for those of an Einsum that has coordinates which no other of the group has."""
+        found: list[Parcel] = []
+        for einsum in self.einsums if len(self.einsums) > 1 else ():
+            others = {c for e in self.einsums if e is not einsum for c in e.coordinates}
+            alone = tuple(c for c in einsum.coordinates if c not in others and self._may_loop(einsum, c))
+            tensors = tuple(t for t, touching in self.touching.items() if touching == (einsum,))
+            if alone and tensors:
+                found.append(Parcel(tensors, (einsum,), alone))
+        taken = {tensor for parcel in found for tensor in parcel.tensors}
+        single = [Parcel((t,), touching) for t, touching in self.touching.items() if t not in taken]
+        return (*found, *single)
 
-    def kept(self, nest: Nest, picked: Mapping[str, Assignment], tensor: str, units: Mapping[str, int]) -> Kept:
-        """The ways to keep a tensor, with tiles of those units."""
+    def _may_loop(self, einsum: Einsum, c: str) -> bool:
+        problem = self.known.problem
+        return problem.sizes[c] > 1 and problem.recurs.get(einsum.name) != c
+
+    @cached_property
+    def finished(self) -> tuple[tuple[Parcel, ...], ...]:
+        """For each Einsum the parcels that none after it touches."""
+        return tuple(tuple(p for p in self.parcels if p.touching[-1] is e) for e in self.einsums)
+
+    def kept(self, nest: Nest, picked: Mapping[str, Assignment], parcel: Parcel, units: Mapping[str, int]) -> Kept:
+        """The ways to keep a parcel, with tiles of those units."""
         grid = (nest, tuple(units.items()), self.steady)
         tiles = self.known.tiles(grid)
         scene = Scene(self.known.problem, self.einsums, nest, picked, tiles, self.known.limits)
-        return self.known.kept(scene, grid, tensor, self.touching[tensor])
+        return self.known.kept(scene, grid, parcel)
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +176,7 @@ class Regime:
                 continue
             picked = (*partial.picked, option)
             by_name = {assignment.einsum: assignment for assignment in picked}
-            finished = members.finished[len(partial.picked)]
+            finished = [t for parcel in members.finished[len(partial.picked)] for t in parcel.tensors]
             latest = sum(members.bound.tensor_pj(tensor, by_name, members.touching[tensor]) for tensor in finished)
             cycles, energy = _plus(partial.cycles, option, self.units), partial.energy_pj + option.energy_pj
             yield Partial(
@@ -168,7 +185,7 @@ class Regime:
 
     def refined(self, partial: Partial) -> Partial | None:
         """The combination with what its latest tensors cost at least in this nest; None where one cannot be kept."""
-        least = [self._least(partial.picked, tensor) for tensor in self.members.finished[len(partial.picked) - 1]]
+        least = [self._least(partial.picked, parcel) for parcel in self.members.finished[len(partial.picked) - 1]]
         if not all(least):
             return None
         ports = len(partial.port_seconds)
@@ -177,11 +194,11 @@ class Regime:
         seconds = tuple(map(sum, zip(partial.port_seconds, *used, strict=True)))
         return replace(partial, energy_pj=energy, port_seconds=seconds, latest_pj=None)
 
-    def _least(self, picked: tuple[Assignment, ...], tensor: str) -> tuple[float, ...]:
-        """The least that a tensor can cost in each column, whatever the tiles of other Einsums are multiples of."""
+    def _least(self, picked: tuple[Assignment, ...], parcel: Parcel) -> tuple[float, ...]:
+        """The least that a parcel can cost in each column, whatever the tiles of other Einsums are multiples of."""
         by_name = {assignment.einsum: assignment for assignment in picked}
-        units = units_of(self.members.touching[tensor], self.nest, by_name)
-        return self.members.kept(self.nest, by_name, tensor, units).least if units is not None else ()
+        units = units_of(parcel.touching, self.nest, by_name)
+        return self.members.kept(self.nest, by_name, parcel, units).least if units is not None else ()
 
     def _foreign(self, picked: tuple[Assignment, ...]) -> frozenset[tuple[str, str]]:
         """Operands that pass between the last Einsum and another one on a different unit."""

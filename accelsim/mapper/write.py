@@ -119,14 +119,14 @@ class _Writer:
 
     def group(self) -> Plain:
         loops = {e.name: self.loops(e) for e in self.einsums}
-        longest = max(loops.values(), key=len)
+        together = _merged(list(loops.values()))
         found: Plain = {}
         splits = {c: self._split(parts) for c, parts in self.parts.items() if len(parts) > 1}
         if splits:
             found["split"] = splits
-        found["loops"] = longest
+        found["loops"] = together
         found["einsums"] = list(self.point.einsums)
-        others = {name: each for name, each in loops.items() if each != longest}
+        others = {name: each for name, each in loops.items() if each != together}
         if others:
             found["at"] = others
         found["overlap"] = self.limits.overlap
@@ -145,14 +145,16 @@ class _Writer:
         found: dict[str, Plain] = {}
         for keeping in self.point.keeping:
             for level, depth in keeping.chain:
-                found.setdefault(level, {})[keeping.tensor] = {"at": self._at(depth)}
+                found.setdefault(level, {})[keeping.tensor] = {"at": self._at(keeping.tensor, depth)}
         return {
             level: {"tensors": found[level]} for level in (v.name for v in self.problem.arch.levels) if level in found
         }
 
-    def _at(self, depth: int) -> str:
+    def _at(self, tensor: str, depth: int) -> str:
         nest = self.point.nest
-        loops = [part for c in (*nest.batch, *nest.order[:depth]) if (part := self._loop(c))]
+        touches = [*self.scene.readers.get(tensor, ()), *(t for t in (self.scene.made.get(tensor),) if t)]
+        inside = (*nest.order, *nest.own_of(touches))
+        loops = [part for c in (*nest.batch, *inside[:depth]) if (part := self._loop(c))]
         return loops[-1] if loops else OUTSIDE
 
     def spatial(self) -> dict[str, Plain]:
@@ -163,3 +165,19 @@ class _Writer:
                 parts = [part for c, pes in ranks for part, span in self.parts[c] if span < pes]
                 found.setdefault(einsum.name, {})[dim] = parts
         return found
+
+
+def _merged(orders: Sequence[list[str]]) -> list[str]:
+    """All loops in an order that agrees with each of these, or the longest of these where there is none.
+
+    Of two that no order tells apart the one that is named first comes first.
+    """
+    rest, found = [list(order) for order in orders], []
+    while any(rest):
+        free = (order[0] for order in rest if order and not any(order[0] in other[1:] for other in rest))
+        first = next(free, None)
+        if first is None:
+            return max(orders, key=len)
+        found.append(first)
+        rest = [[loop for loop in order if loop != first] for order in rest]
+    return found

@@ -206,16 +206,21 @@ def one_element_each(einsum: Einsum, names: frozenset[str], pes: dict[str, int])
 
 @dataclass
 class Group:
-    """Einsums that run together in loops around tiles, each in its own way."""
+    """Einsums that run together in loops around tiles, each in its own way; `own`: an Einsum's loop of its own."""
 
     space: Space
     einsums: tuple[Einsum, ...]
     nest: Loops
     runs: tuple[Run, ...]
+    own: tuple[tuple[str, str, int], ...] = ()
 
     @property
     def tiles(self) -> dict[str, int]:
-        return dict(self.nest)
+        return dict(self.nest) | {c: tile for _, c, tile in self.own}
+
+    def nest_of(self, einsum: Einsum) -> Loops:
+        """The loops of the group, and the one that an Einsum has for itself inside them."""
+        return (*self.nest, *((c, tile) for name, c, tile in self.own if name == einsum.name))
 
     def spans(self, c: str) -> list[int]:
         """What the parts of a coordinate span, outermost first."""
@@ -243,7 +248,7 @@ class Group:
 
     def around(self, einsum: Einsum, depth: int | None = None) -> list[str]:
         """The loops of the nest around an Einsum."""
-        return [f"{c}_{tile}" for c, tile in self.nest[:depth] if c in einsum.coordinates]
+        return [f"{c}_{tile}" for c, tile in self.nest_of(einsum)[:depth] if c in einsum.coordinates]
 
     def loops(self, einsum: Einsum, run: Run) -> list[str]:
         """And those inside a tile, down to what the array takes."""
@@ -259,7 +264,8 @@ class Group:
         """Kept nowhere, or at every choice of levels at every depth, inner levels no further out."""
         levels = [level.name for level in self.space.problem.arch.levels[1:]]
         touching = self.touching(tensor)
-        depths = [0] + [at for at, (c, _) in enumerate(self.nest, 1) if all(c in e.coordinates for e, _ in touching)]
+        nest = self.nest_of(touching[0][0]) if len(touching) == 1 else self.nest
+        depths = [0] + [at for at, (c, _) in enumerate(nest, 1) if all(c in e.coordinates for e, _ in touching)]
         found: list[Way] = []
         if not self.is_inner(tensor) or self.fits_registers(tensor):
             found.append(())
@@ -395,7 +401,15 @@ class Group:
         """All that a tensor's column depends on."""
         touching = self.touching(tensor)
         spans = tuple(tuple(self.spans(c)) for e, _ in touching for c in e.coordinates)
-        return tensor, way, self.nest, tuple(r for _, r in touching), spans, tuple(e.name for e in self.einsums)
+        return (
+            tensor,
+            way,
+            self.nest,
+            self.own,
+            tuple(r for _, r in touching),
+            spans,
+            tuple(e.name for e in self.einsums),
+        )
 
     def _column(self, tensor: str, way: Way, seen: Seen) -> Floats:
         arch, (view, _, mine) = self.space.problem.arch, seen

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from random import Random
 
@@ -20,6 +20,7 @@ from accelsim.mapper.problem import Problem
 from accelsim.mapper.tensors import Keeping, Moved, Scene
 
 CANDIDATES = 3
+Tiles = dict[str, NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ def _draw_group(rng: Random, problem: Problem, einsums: tuple[Einsum, ...], limi
         tiles = _draw_tiles(rng, problem, einsums, (nest, picked)) if picked else None
         if picked is None or tiles is None:
             continue
+        nest, tiles = _with_own_loops(rng, problem, (nest, tiles), picked)
         scene = Scene(problem, einsums, nest, picked, tiles, limits)
         ways = {tensor: list(scene.ways(tensor)) for tensor in scene.tensors}
         if all(ways.values()):
@@ -86,7 +88,7 @@ def _draw_runs(
 
 def _draw_tiles(
     rng: Random, problem: Problem, einsums: tuple[Einsum, ...], how: tuple[Nest, dict[str, Assignment]]
-) -> dict[str, NDArray[np.int64]] | None:
+) -> Tiles | None:
     """Any multiples of what the arrays take, useful or not; None where PEs of the Einsums are not multiples."""
     must, (nest, picked) = steady(problem, einsums), how
     found = {}
@@ -101,6 +103,25 @@ def _draw_tiles(
                 return None
             found[c] = np.array([rng.choice(steps) for _ in range(CANDIDATES)], np.int64)
     return {c: found[c] for c in (*nest.batch, *nest.order)}
+
+
+def _with_own_loops(
+    rng: Random, problem: Problem, nest: tuple[Nest, Tiles], picked: dict[str, Assignment]
+) -> tuple[Nest, Tiles]:
+    """Each Einsum of several may loop, in tiles, over something that it neither streams nor shares with any other."""
+    loops, tiles = nest
+    einsums = [e for e in problem.einsums if e.name in picked]
+    for einsum in einsums if len(einsums) > 1 else ():
+        others = {c for e in einsums if e is not einsum for c in e.coordinates}
+        found = picked[einsum.name]
+        steps = {c: range(found.pes.get(c, 1), problem.sizes[c], found.pes.get(c, 1)) for c in einsum.coordinates}
+        free = [c for c in einsum.coordinates if c not in others | found.streamed and steps[c]]
+        free = [c for c in free if problem.recurs.get(einsum.name) != c]
+        if free and rng.random() < 0.7:
+            c = rng.choice(free)
+            loops = replace(loops, own=(*loops.own, (einsum.name, c)))
+            tiles = {**tiles, c: np.array([rng.choice(steps[c]) for _ in range(CANDIDATES)], np.int64)}
+    return loops, tiles
 
 
 def _drawn(rng: Random, scene: Scene, ways: dict[str, Keeping]) -> Drawn:

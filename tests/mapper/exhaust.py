@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from accelsim.einsum.cascade import Einsum
 from accelsim.mapper.problem import Problem
 from accelsim.mapping import Placement
-from tests.mapper.brute import Group, Space, Way, placed
+from tests.mapper.brute import Group, Run, Space, Way, placed
 
 Floats = NDArray[np.float64]
 NEAR = 1 + 1e-12
@@ -77,10 +77,22 @@ def schemes(space: Space, einsums: tuple[Einsum, ...]) -> Iterator[Group]:
             [1] if c in must else range(unit, space.problem.sizes[c], unit)
             for c, unit in zip(order, units, strict=True)
         ]
-        for tiles in product(*sizes):
-            group = Group(space, einsums, tuple(zip(order, tiles, strict=True)), chosen)
+        for tiles, own in product(product(*sizes), own_loops(space, each)):
+            group = Group(space, einsums, tuple(zip(order, tiles, strict=True)), chosen, own)
             if group.is_regular():
                 yield group
+
+
+def own_loops(space: Space, each: list[tuple[Einsum, Run]]) -> list[tuple[tuple[str, str, int], ...]]:
+    """For each Einsum of several no loop of its own, or one over what none of the others has, with every tile."""
+    options = []
+    for einsum, run in each:
+        others = {c for e, _ in each if e is not einsum for c in e.coordinates}
+        free = [c for c in einsum.coordinates if c not in others | run.streamed and c != space.along(einsum)]
+        units = {c: run.pes.get(c, 1) for c in free}
+        loops = [(einsum.name, c, tile) for c in free for tile in range(units[c], space.problem.sizes[c], units[c])]
+        options.append([None, *loops] if len(each) > 1 else [None])
+    return [tuple(one for one in chosen if one is not None) for chosen in product(*options)]
 
 
 def group_front(space: Space, einsums: tuple[Einsum, ...], count: Count) -> list[Best]:

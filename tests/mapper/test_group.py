@@ -63,6 +63,19 @@ def test_a_mapping_drawn_at_random_costs_what_the_exact_rule_says(name: str) -> 
         compared(problem, points, placement_of(problem, points, limits))
 
 
+def test_loops_that_one_einsum_has_for_itself_cost_what_the_exact_rule_says() -> None:
+    """In groups of products: what only one of them touches is kept at a loop that only it has."""
+    kept = 0
+    for seed in range(60):
+        rng = Random(seed)
+        name, arch = rng.choice(["chain", "shared"]), rng.choice(["three-levels", "two-ports", "one-port"])
+        problem = problem_of(arch_of(arch), workload_of(name, {r: rng.randint(4, 13) for r in "MNKJ"}))
+        points = [drawn.point for drawn in draw_groups(rng, problem, Limits())]
+        kept += sum(depth > len(p.nest.order) for p in points for k in p.keeping for _, depth in k.chain)
+        compared(problem, points, placement_of(problem, points, Limits()))
+    assert kept >= 10, kept
+
+
 @pytest.mark.parametrize(
     ("arch", "workload", "sizes"), FRONTS, ids=lambda value: value if isinstance(value, str) else ""
 )

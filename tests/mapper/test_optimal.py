@@ -46,6 +46,8 @@ class Small:
 
 
 SMALL = "units.grid.rows=2", "units.grid.cols=2"
+COLUMN = "units.grid.rows=2", "units.grid.cols=1"
+ONE = "units.grid.rows=1", "units.grid.cols=1"
 DEAR = "components.file.energy.write=5 pJ/op", "levels.dram.bandwidth=20 GB/s"
 CASES = (
     Small("one-port", (*SMALL, "levels.l1.capacity=40 B"), "matmul", ("M=4", "N=6", "K=5"), 600),
@@ -60,6 +62,9 @@ CASES = (
     ),
     Small("one-port", (*SMALL, "levels.l1.capacity=40 B"), "chain", ("M=4", "N=3", "K=2", "J=2"), 300),
     Small("two-kinds", ("levels.l1.capacity=32 B", *DEAR), "chain", ("M=2", "N=4", "K=1", "J=1"), 100),
+    # Y alone loops over k, or Z over j
+    Small("one-port", (*COLUMN, "levels.l1.capacity=10 B"), "chain", ("M=2", "N=2", "K=4", "J=2"), 100),
+    Small("one-port", (*ONE, "levels.l1.capacity=12 B"), "chain", ("M=2", "N=2", "K=2", "J=2"), 100),
     Small("lanes-only", ("levels.l1.capacity=20 B",), "elementwise", ("M=4", "N=3"), 60),
     Small("two-ports", ("levels.l2.capacity=24 B", *SMALL), "elementwise", ("M=3", "N=2"), 100),
     Small("one-port", (*SMALL, "levels.l1.capacity=24 B"), "convolution", ("C=1", "K=3", "M=5", "S=2"), 50),
