@@ -19,6 +19,7 @@ ORDER = (
     "overrides",
     "shipped",
     "jit",
+    "pool",
     "formats",
     "result",
     "einsum",

@@ -242,3 +242,22 @@ def test_limits_that_cannot_be_are_refused(old: str, new: str, message: str, tmp
     with pytest.raises(AccelsimError) as caught:
         load_limits(path, load_arch("reference"))
     assert message in str(caught.value)
+
+
+PASSES = ("edge", "attention-3pass", *(f"--set={x}" for x in ("B=1", "H=1", "E=8", "M=64")))
+
+
+def test_a_search_may_be_cut_short(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It has a mapping all the same, says how far it may be from the best, and that is true."""
+    quick, whole = (document(capsys, out, *PASSES, *more) for more in (("--seconds", "1e-6"), ()))
+    assert whole["gap"] == 0
+    assert 0 <= quick["gap"] < 1
+    seconds = {name: float(found["result"]["seconds"]) for name, found in (("quick", quick), ("whole", whole))}
+    assert seconds["quick"] * (1 - quick["gap"]) <= seconds["whole"] <= seconds["quick"]
+    assert quick["evaluated"] < whole["evaluated"]
+
+
+@pytest.mark.parametrize(("option", "message"), [("--seconds", "more than 0"), ("--workers", "at least 1")])
+def test_no_time_and_no_process_are_refused(option: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["map", *GEMM, option, "0"]) == 2
+    assert f'{option}: must be {message}, got "0"' in capsys.readouterr().err

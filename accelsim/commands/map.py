@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +20,7 @@ from accelsim.mapper.objective import OBJECTIVES, Cost, Objective, value_of
 if TYPE_CHECKING:
     from accelsim.arch import Arch
     from accelsim.mapper.choose import Candidate, Chosen, MapChoice, Way
+    from accelsim.mapper.jobs import Effort
     from accelsim.mapper.limits import Limits
     from accelsim.mapping import Placement
     from accelsim.report.mapped import Verified
@@ -39,6 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limits", type=Path, metavar="FILE", help="YAML that narrows the space")
     parser.add_argument("--overlap", choices=("pipeline", "sequential"), help="how Einsums share time (pipeline)")
     parser.add_argument("--most-fused", type=int, metavar="N", help="Einsums in a group, at most")
+    parser.add_argument("--seconds", type=float, metavar="S", help="take what is best by then (the whole space)")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes of a long search (one for each core)")
     parser.add_argument("--verify", choices=("cycle",), help="run the best mappings at this depth too")
     add_overrides(parser)
 
@@ -48,12 +54,14 @@ def run(arguments: argparse.Namespace) -> Reply:
     wanted = _front_of(arguments.pareto)
     if arguments.most_fused is not None and arguments.most_fused < 1:
         raise AccelsimError(f'--most-fused: must be at least 1, got "{arguments.most_fused}"')
+    effort = _effort(arguments)
     from accelsim.mapper.choose import choose
 
     arch, workload = _loaded(arguments)
     limits = _limits(arguments, arch)
     front = bool(wanted or arguments.verify)
-    chosen = choose(arch, workload, arguments.objective, limits, front=front, room="buffer" in wanted)
+    chosen = choose(arch, workload, arguments.objective, limits, effort, front=front, room="buffer" in wanted)
+    _show("")
     paths = _written(arch, chosen, arguments.out)
     placed = _placed(arch, chosen, paths)
     result = _checked(arch, workload, placed, chosen.best)
@@ -62,6 +70,26 @@ def run(arguments: argparse.Namespace) -> Reply:
             f"{arch.name}: a component has no energy for an action that is counted: map by latency only"
         )
     return _reply(arguments, (arch, workload, limits), chosen, placed, result)
+
+
+def _effort(arguments: argparse.Namespace) -> Effort:
+    """How long to search and in how many processes; what is going on is shown on a terminal."""
+    seconds, workers = arguments.seconds, arguments.workers
+    if seconds is not None and not seconds > 0:
+        raise AccelsimError(f'--seconds: must be more than 0, got "{seconds:g}"')
+    if workers is not None and workers < 1:
+        raise AccelsimError(f'--workers: must be at least 1, got "{workers}"')
+    from accelsim.mapper.jobs import Effort
+
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return Effort(inf if seconds is None else seconds, workers or cores, _show)
+
+
+def _show(said: str) -> None:
+    """One line of a terminal, written over again and again."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r{said}\033[K")
+        sys.stderr.flush()
 
 
 def _limits(arguments: argparse.Namespace, arch: Arch) -> Limits:
@@ -268,10 +296,10 @@ def _document(
         "result": result.to_json(),
         "mapping": alone["mapping"],
         "path": alone["path"],
-        "gap": 0.0,
+        "gap": chosen.gap,
         "bound_seconds": float(bound),
         "evaluated": sum(choice.tally.looked_at for choice in chosen.choices),
-        "search_seconds": sum(choice.search_seconds for choice in chosen.choices),
+        "search_seconds": chosen.search_seconds,
         "steps": steps,
     }
 

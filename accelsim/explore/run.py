@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 
 from accelsim.errors import AccelsimError, nearest, one_line
-from accelsim.explore.pool import Crashed, run_local
 from accelsim.explore.store import RESULTS, Row, open_store, point_keys, read_rows
 from accelsim.explore.sweep import Point, Sweep, load_sweep
 from accelsim.explore.table import table_text
+from accelsim.pool import Crashed, run_local
 from accelsim.version import VERSION
 from accelsim.yamldump import dump_node
 

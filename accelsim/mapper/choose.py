@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from time import perf_counter
+from time import monotonic
 
 from accelsim.arch import Arch
 from accelsim.mapper.document import document_text
 from accelsim.mapper.fold import FASTEST, PARETO, ROOMY, THRIFTIEST
 from accelsim.mapper.group import Tally
+from accelsim.mapper.jobs import Answer, Effort, Job, answers, search
 from accelsim.mapper.limits import Limits
-from accelsim.mapper.objective import Objective, best_of, pruned
+from accelsim.mapper.objective import Objective, best_of, pruned, value_of
 from accelsim.mapper.offers import Offer, offers
-from accelsim.mapper.problem import Problem
 from accelsim.mapper.room import why_none
-from accelsim.mapper.search import Found, best_mappings
+from accelsim.mapper.search import Found
 from accelsim.mapping import Mapping, Placement, place
 from accelsim.mapping.load import parse_mapping
 from accelsim.workload import Step, Workload
@@ -80,7 +80,7 @@ class MapChoice:
         second: the best of all others: another form, or another point of the same front; where there is none, one
             Einsum at a time; None where that is the same.
         forms: the best of each form on offer, in the order of the file; None where none of its mappings fits.
-        search_seconds: of wall clock.
+        search_seconds: of wall clock, in all processes together.
     """
 
     way: Way
@@ -101,11 +101,18 @@ class MapChoice:
 
 @dataclass(frozen=True)
 class Chosen:
-    """The choices for all functions of a workload, and the Pareto front that they are a point of."""
+    """The choices for all functions of a workload, and the Pareto front that they are a point of.
+
+    Attributes:
+        gap: (best - lower bound) / best of the objective; 0 where the whole space was searched.
+        search_seconds: of wall clock.
+    """
 
     best: Candidate
     choices: tuple[MapChoice, ...]
     front: tuple[Candidate, ...]
+    gap: float
+    search_seconds: float
 
 
 def choose(
@@ -113,6 +120,7 @@ def choose(
     workload: Workload,
     objective: Objective = "latency",
     limits: Limits | None = None,
+    effort: Effort | None = None,
     *,
     front: bool = False,
     room: bool = False,
@@ -126,15 +134,28 @@ def choose(
     Raises:
         AccelsimError: a function of which no mapping fits, with the smallest capacity that would do.
     """
-    limits = limits or Limits()
-    goal = goal_of(objective, front=front, room=room)
-    searched = [_Searched.of(arch, each, limits, goal) for each in offers(arch, workload)]
-    found = [Candidate(())]
+    limits, effort = limits or Limits(), effort or Effort()
+    goal, start = goal_of(objective, front=front, room=room), monotonic()
+    until = start + effort.seconds
+    offered = offers(arch, workload)
+    jobs = [Job(arch, step, limits, goal, until, 1) for each in offered for o in each for step in o.different]
+    found = iter(answers(jobs, effort))
+    searched = [_Searched.of(arch, each, limits, goal, found) for each in offered]
+    candidates = [Candidate(())]
     for each in searched:
-        found = pruned([Candidate((*c.ways, way)) for c in found for way in each.front], room=room)
-    best = best_of(found, objective)
-    choices = tuple(each.chosen(way, objective) for each, way in zip(searched, best.ways, strict=True))
-    return Chosen(best, choices, tuple(found))
+        wider = [Candidate((*c.ways, way)) for c in candidates for way in each.front]
+        candidates = pruned(wider, room=room)
+    best = best_of(candidates, objective)
+    choices = tuple(each.chosen(way, objective, until) for each, way in zip(searched, best.ways, strict=True))
+    return Chosen(best, choices, tuple(candidates), _gap(searched, best, objective), monotonic() - start)
+
+
+def _gap(searched: Sequence[_Searched], best: Candidate, objective: Objective) -> float:
+    """How far the best may be from the optimum, as a share of it; 0 where nothing was left out."""
+    if not any(each.tally.stopped for each in searched):
+        return 0.0
+    seconds, energy = (sum(each.floor[at] for each in searched) for at in range(2))
+    return 1 - value_of(seconds, energy, objective) / value_of(best.seconds, best.energy_pj, objective)
 
 
 def goal_of(objective: Objective, *, front: bool, room: bool) -> int:
@@ -161,7 +182,11 @@ def placements(arch: Arch, candidate: Candidate, given: Sequence[Mapping]) -> tu
 
 @dataclass(frozen=True)
 class _Searched:
-    """Every way that was found for a function, by the form that it is of."""
+    """Every way that was found for a function, by the form that it is of.
+
+    Attributes:
+        floor: seconds and energy in pJ that every mapping of every form takes at least.
+    """
 
     arch: Arch
     limits: Limits
@@ -169,14 +194,25 @@ class _Searched:
     ways: tuple[tuple[Offer, tuple[Way, ...]], ...]
     tally: Tally
     seconds: float
+    floor: tuple[float, float]
 
     @staticmethod
-    def of(arch: Arch, offered: Sequence[Offer], limits: Limits, goal: int) -> _Searched:
-        tally, start = Tally(), perf_counter()
-        ways = tuple((offer, tuple(_ways(arch, offer, limits, tally, goal))) for offer in offered)
-        if not any(found for _, found in ways):
+    def of(arch: Arch, offered: Sequence[Offer], limits: Limits, goal: int, found: Iterator[Answer]) -> _Searched:
+        """From the answers for all forms and shapes, in their order."""
+        each = [(offer, [next(found) for _ in offer.different]) for offer in offered]
+        ways = tuple((offer, _ways(offer, given, goal)) for offer, given in each)
+        if not any(way for _, way in ways):
             raise why_none(arch, offered, limits)
-        return _Searched(arch, limits, goal, ways, tally, perf_counter() - start)
+        every = [answer for _, given in each for answer in given]
+        schemes, candidates, looked_at = (
+            sum(getattr(a.tally, n) for a in every) for n in ("schemes", "candidates", "looked_at")
+        )
+        tally = Tally(schemes, candidates, looked_at, stopped=any(a.tally.stopped for a in every))
+        floors = [
+            tuple(sum(given[o.which(step)].floor[at] for step in o.steps) for at in range(2)) for o, given in each
+        ]
+        floor = (min(seconds for seconds, _ in floors), min(energy for _, energy in floors))
+        return _Searched(arch, limits, goal, ways, tally, sum(a.search_seconds for a in every), floor)
 
     @property
     def every(self) -> list[Way]:
@@ -186,22 +222,23 @@ class _Searched:
     def front(self) -> list[Way]:
         return pruned(self.every, room=self.goal == ROOMY)
 
-    def chosen(self, way: Way, objective: Objective) -> MapChoice:
+    def chosen(self, way: Way, objective: Objective, until: float) -> MapChoice:
         text = document_text(self.arch, way.offer, way.found, self.limits)
         forms = tuple((offer, best_of(ways, objective) if ways else None) for offer, ways in self.ways)
-        return MapChoice(way, text, self._second(way, objective), forms, self.tally, self.seconds)
+        return MapChoice(way, text, self._second(way, objective, until), forms, self.tally, self.seconds)
 
-    def _second(self, way: Way, objective: Objective) -> Way | None:
-        others = [each for each in self.every if each is not way]
+    def _second(self, way: Way, objective: Objective, until: float) -> Way | None:
+        others: Sequence[Way] = [each for each in self.every if each is not way]
         if not others and any(len(group.einsums) > 1 for found in way.found for group in found.groups):
-            others = _ways(self.arch, way.offer, replace(self.limits, most_fused=1), Tally(), self.goal)
+            limits = replace(self.limits, most_fused=1)
+            jobs = [Job(self.arch, step, limits, self.goal, until, 1) for step in way.offer.different]
+            others = _ways(way.offer, [search(job) for job in jobs], self.goal)
         return best_of(others, objective) if others else None
 
 
-def _ways(arch: Arch, offer: Offer, limits: Limits, tally: Tally, goal: int) -> list[Way]:
-    """What a search finds of a form: every combination of what was found for its shapes."""
+def _ways(offer: Offer, given: Sequence[Answer], goal: int) -> tuple[Way, ...]:
+    """What was found of a form: every combination of what was found for its shapes."""
     front: list[tuple[Found, ...]] = [()]
-    for step in offer.different:
-        found = best_mappings(Problem(arch, step), limits, tally, goal)
-        front = [(*before, each) for before in front for each in found]
-    return pruned([Way(offer, found) for found in front], room=goal == ROOMY)
+    for answer in given:
+        front = [(*before, each) for before in front for each in answer.found]
+    return tuple(pruned([Way(offer, found) for found in front], room=goal == ROOMY))

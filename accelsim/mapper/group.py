@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
+from time import monotonic
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,7 @@ from accelsim.mapper.fold import PARETO, fold, is_beaten
 from accelsim.mapper.known import Known, Way
 from accelsim.mapper.limits import Limits
 from accelsim.mapper.nest import Nest
-from accelsim.mapper.pick import Members, picked_of, queue_of, units_of
+from accelsim.mapper.pick import Members, Partial, Regime, first_tries, picked_of, queue_of, regimes, units_of
 from accelsim.mapper.tensors import Keeping, Scene
 
 FIRST_POINTS = 64
@@ -37,11 +39,32 @@ class GroupPoint:
 
 @dataclass
 class Tally:
-    """How large the space was: pairs of a nest and assignments, candidates of tiles, choices of what to keep."""
+    """How large the space was, and whether all of it was looked at.
+
+    Attributes:
+        schemes: pairs of a nest and assignments.
+        candidates: of tiles.
+        looked_at: choices of what to keep.
+        until: on the clock of `time.monotonic`, when to be content with what has been found.
+        stopped: whether something was left out for that reason.
+        watch: told of the search every second.
+    """
 
     schemes: int = 0
     candidates: int = 0
     looked_at: int = 0
+    until: float = inf
+    stopped: bool = False
+    watch: Callable[[Tally], None] | None = None
+    told: float = 0.0
+
+    def is_late(self) -> bool:
+        return self.until < inf and monotonic() > self.until
+
+    def tick(self) -> None:
+        if self.watch is not None and monotonic() > self.told + 1:
+            self.told = monotonic()
+            self.watch(self)
 
 
 @dataclass(frozen=True)
@@ -66,25 +89,34 @@ def group_front(
     Empty where the Einsums cannot share a group, nothing fits, or nothing can be a part of a mapping that is better
     than those known.
     """
-    einsums = tuple(e for e in known.problem.einsums if e.name in names)
-    members = Members(known, einsums)
-    front, queue = _Front(members, goal), queue_of(members)
-    seen: set[object] = set()
-    while queue.entries:
-        seconds, energy, regime, partial = queue.pop()
-        if front.beats(seconds, energy) or (around is not None and around.beats(seconds, energy, goal)):
-            continue
+    members = Members(known, tuple(e for e in known.problem.einsums if e.name in names))
+    front, seen = _Front(members, goal), set[object]()
+    usable = [regime for regime in regimes(members) if regime.options]
+    nothing_known = around is None or not len(around.known)
+    for regime, partial in first_tries(usable) if nothing_known else ():
+        if front.extended(regime, partial, tally, seen):
+            break
+
+    def is_needless(seconds: float, energy_pj: float) -> bool:
+        beaten = front.beats(seconds, energy_pj)
+        return beaten or (around is not None and around.beats(seconds, energy_pj, goal))
+
+    queue = queue_of(usable, is_needless)
+    while (entry := queue.pop()) is not None:
+        tally.tick()
+        if tally.is_late() and (front.origins or not nothing_known):
+            tally.stopped = True
+            break
+        regime, partial = entry
         if partial.latest_pj is not None:
             refined = regime.refined(partial)
             if refined is not None:
                 queue.push(regime, refined)
-        elif len(partial.picked) < len(einsums):
+        elif len(partial.picked) < len(members.einsums):
             for wider in regime.wider(partial):
                 queue.push(regime, wider)
-        elif (key := (regime.nest, *(a.key for a in partial.picked))) not in seen:
-            seen.add(key)
-            tally.schemes += 1
-            front.extend(regime.nest, picked_of(partial), tally)
+        else:
+            front.extended(regime, partial, tally, seen)
     return front.points()
 
 
@@ -119,7 +151,16 @@ class _Front:
         """Whether a point is as good as anything that takes at least so much."""
         return is_beaten(self.values, len(self.values), np.array([seconds, energy_pj, 0.0]), self.goal)
 
-    def extend(self, nest: Nest, picked: Mapping[str, Assignment], tally: Tally) -> None:
+    def extended(self, regime: Regime, partial: Partial, tally: Tally, seen: set[object]) -> bool:
+        """Whether there is a point, with what a combination reaches that has not been `seen`."""
+        key = (regime.nest, *(a.key for a in partial.picked))
+        if key not in seen:
+            seen.add(key)
+            tally.schemes += 1
+            self._extend(regime.nest, picked_of(partial), tally)
+        return bool(self.origins)
+
+    def _extend(self, nest: Nest, picked: Mapping[str, Assignment], tally: Tally) -> None:
         """Add what a nest and assignments reach with any tiles."""
         members, problem, limits = self.members, self.members.known.problem, self.members.known.limits
         units = units_of(members.einsums, nest, picked)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +27,7 @@ class Found:
     groups: tuple[GroupPoint, ...]
 
 
-def best_mappings(
-    problem: Problem, limits: Limits, tally: Tally, goal: int = PARETO, *, room: bool = False
-) -> list[Found]:
+def best_mappings(problem: Problem, limits: Limits, tally: Tally, goal: int = PARETO) -> list[Found]:
     """The best mappings of a step, fastest first: its Pareto front, or one where `goal` says what counts most."""
     names, known = [e.name for e in problem.einsums], Known(problem, limits)
     floor, count = Floor(known), len(names)
@@ -44,12 +43,23 @@ def best_mappings(
             segment = names[start:end]
             if not fronts[start] or not _is_whole(problem, segment, limits):
                 continue
+            if (start, end) not in whole and tally.is_late() and (complete or _has_parts(problem, segment, limits)):
+                tally.stopped = True
+                continue
             if (start, end) not in whole:
                 around = _around(floor, fronts[start], (end, count), complete)
                 whole[start, end] = group_front(known, segment, tally, goal, around)
             fronts[end] += [_joined(before, point) for before in fronts[start] for point in whole[start, end]]
         fronts[end] = _pruned(fronts[end], goal)
+    if tally.stopped and not fronts[-1]:  # nothing was found in time: what there is must be known all the same
+        tally.until = inf
+        return best_mappings(problem, limits, tally, goal)
     return fronts[-1]
+
+
+def floor_of(problem: Problem, limits: Limits) -> tuple[float, float]:
+    """Seconds and energy in pJ that every mapping of a step takes at least."""
+    return Floor(Known(problem, limits)).of(0, len(problem.einsums))
 
 
 def _around(floor: Floor, before: Sequence[Found], rest: tuple[int, int], complete: Sequence[Found]) -> Around:
@@ -65,6 +75,12 @@ def _is_whole(problem: Problem, segment: Sequence[str], limits: Limits) -> bool:
     if limits.most_fused is not None and len(segment) > limits.most_fused:
         return False
     return all(not component & set(segment) or component <= set(segment) for component in problem.components)
+
+
+def _has_parts(problem: Problem, segment: Sequence[str], limits: Limits) -> bool:
+    """Whether a run of Einsums could also be two groups."""
+    cuts = ((segment[:at], segment[at:]) for at in range(1, len(segment)))
+    return any(_is_whole(problem, a, limits) and _is_whole(problem, b, limits) for a, b in cuts)
 
 
 def _joined(before: Found, point: GroupPoint) -> Found:

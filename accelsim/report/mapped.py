@@ -52,24 +52,33 @@ def map_text(
 
 def _search(result: Result, chosen: Chosen, objective: Objective, paths: Sequence[str], bound: Fraction) -> str:
     tallies = [choice.tally for choice in chosen.choices]
-    seconds = sum(choice.search_seconds for choice in chosen.choices)
     looked = (
         f"{sum(t.schemes for t in tallies):,} loop orders and assignments, "
         f"{sum(t.candidates for t in tallies):,} tilings, {sum(t.looked_at for t in tallies):,} ways to keep tensors "
-        f"in {scaled(Fraction(seconds), 's')}"
+        f"in {scaled(Fraction(chosen.search_seconds), 's')}"
     )
     times = float(result.seconds / bound) if bound else 1.0
     ratio = "which this reaches" if times < 1 + NEAR else f"and this takes {digits(times)} times as long"
     lines = [
         ("written", ", ".join(paths)),
-        (
-            "optimum",
-            f"least {objective}, gap 0%: the search leaves out no mapping of its space ({SPACE}) that is better",
-        ),
+        _optimum(chosen, objective),
         ("bound", f"{scaled(bound, 's')} at depth bound: no mapping of any space is faster, {ratio}"),
         ("searched", looked),
     ]
     return "\n".join(f"{name:<9}{says}" for name, says in lines)
+
+
+def _optimum(chosen: Chosen, objective: Objective) -> tuple[str, str]:
+    if not any(choice.tally.stopped for choice in chosen.choices):
+        return (
+            "optimum",
+            f"least {objective}, gap 0%: the search leaves out no mapping of its space ({SPACE}) that is better",
+        )
+    gap = percent(Fraction(chosen.gap))
+    return (
+        "stopped",
+        f"best {objective} found in time, gap {gap}: no mapping of the space ({SPACE}) saves more than that",
+    )
 
 
 def _choice(choice: MapChoice, many: bool, known: bool) -> Iterator[str]:

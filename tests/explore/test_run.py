@@ -14,8 +14,8 @@ import pytest
 import accelsim.explore.run as run_module
 from accelsim.errors import AccelsimError
 from accelsim.explore import Row, Sweep, load_sweep, read_run, run_sweep
-from accelsim.explore.pool import Crashed
 from accelsim.explore.run import run_point
+from accelsim.pool import Crashed
 
 TEXT = """schema: accelsim/sweep/1
 name: small

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accelsim import pool
 from accelsim.errors import AccelsimError
-from accelsim.explore import pool
-from accelsim.explore.pool import Crashed, run_local
-from tests.explore import tasks
+from accelsim.pool import Crashed, run_local
+from tests import tasks
 
 
 def test_one_worker_answers_in_order() -> None:
