@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from accelsim.arch import Arch, load_arch
     from accelsim.errors import AccelsimError
     from accelsim.explore import compare, run_sweep
+    from accelsim.mapper.choose import find_mapping
     from accelsim.mapping import Mapping, load_mapping
     from accelsim.report import write_report
     from accelsim.result import Result
@@ -38,6 +39,7 @@ _HOMES = {
     "Workload": "workload",
     "analyze": "analyze",
     "compare": "explore",
+    "find_mapping": "mapper.choose",
     "load_arch": "arch",
     "load_mapping": "mapping",
     "load_workload": "workload",
@@ -56,6 +58,7 @@ __all__ = [
     "__version__",
     "analyze",
     "compare",
+    "find_mapping",
     "load_arch",
     "load_mapping",
     "load_workload",

@@ -16,7 +16,7 @@ from tests.source import ROOT
 
 FUNCTIONS = (
     *("load_arch", "load_workload", "load_mapping", "analyze", "simulate"),
-    *("compare", "run_sweep", "write_report", "validate"),
+    *("find_mapping", "compare", "run_sweep", "write_report", "validate"),
 )
 TYPES = ("Result", "Workload", "Arch", "Mapping", "Analysis", "AccelsimError")
 HEAVY = {"numpy", "lark", "numba", "matplotlib", "networkx", "jinja2"}

@@ -45,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--most-fused", type=int, metavar="N", help="Einsums in a group, at most")
     parser.add_argument("--seconds", type=float, metavar="S", help="take what is best by then (the whole space)")
     parser.add_argument("--workers", type=int, metavar="N", help="processes of a long search (one for each core)")
+    parser.add_argument("--space", action="store_true", help="only say how many mappings there are to search")
     parser.add_argument("--verify", choices=("cycle",), help="run the best mappings at this depth too")
     add_overrides(parser)
 
@@ -55,12 +56,14 @@ def run(arguments: argparse.Namespace) -> Reply:
     if arguments.most_fused is not None and arguments.most_fused < 1:
         raise AccelsimError(f'--most-fused: must be at least 1, got "{arguments.most_fused}"')
     effort = _effort(arguments)
-    from accelsim.mapper.choose import choose
-
     arch, workload = _loaded(arguments)
     limits = _limits(arguments, arch)
+    if arguments.space:
+        return _space(arch, workload, limits)
+    from accelsim.mapper.choose import find_mapping
+
     front = bool(wanted or arguments.verify)
-    chosen = choose(arch, workload, arguments.objective, limits, effort, front=front, room="buffer" in wanted)
+    chosen = find_mapping(arch, workload, arguments.objective, limits, effort, front=front, room="buffer" in wanted)
     _show("")
     paths = _written(arch, chosen, arguments.out)
     placed = _placed(arch, chosen, paths)
@@ -70,6 +73,20 @@ def run(arguments: argparse.Namespace) -> Reply:
             f"{arch.name}: a component has no energy for an action that is counted: map by latency only"
         )
     return _reply(arguments, (arch, workload, limits), chosen, placed, result)
+
+
+def _space(arch: Arch, workload: Workload, limits: Limits) -> Reply:
+    """The size of the space of each form, for the steps that share a mapping."""
+    from accelsim.mapper.offers import offers
+    from accelsim.mapper.problem import Problem
+    from accelsim.mapper.space import mappings_at_most
+    from accelsim.report.text import aligned
+
+    forms = [(o, step) for each in offers(arch, workload) for o in each for step in o.different]
+    rows = [(o.title, step.name, mappings_at_most(Problem(arch, step), limits)) for o, step in forms]
+    table = aligned(("form", "step", "mappings, at most"), [(form, step, f"{size:.2g}") for form, step, size in rows])
+    document = {"schema": 1, "kind": "map-space", "workload": workload.name, "arch": arch.name}
+    return Reply(table, {**document, "forms": [{"form": f, "step": s, "mappings_at_most": n} for f, s, n in rows]})
 
 
 def _effort(arguments: argparse.Namespace) -> Effort:

@@ -114,8 +114,13 @@ class Chosen:
     gap: float
     search_seconds: float
 
+    @cached_property
+    def mappings(self) -> tuple[Mapping, ...]:
+        """The best mapping of each function, which `simulate` takes."""
+        return tuple(parse_mapping(choice.mapping, choice.way.offer.title) for choice in self.choices)
 
-def choose(
+
+def find_mapping(
     arch: Arch,
     workload: Workload,
     objective: Objective = "latency",

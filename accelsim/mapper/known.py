@@ -84,12 +84,12 @@ class Known:
             unit = dict(units)
             options = [np.array([unit[c]]) for c in nest.batch]
             for c in nest.order:
-                options.append(np.array([1] if c in steady else self._sizes(c, unit[c]), np.int64))
+                options.append(np.array([1] if c in steady else self.sizes(c, unit[c]), np.int64))
             axes = np.meshgrid(*options, indexing="ij")
             self._tiles[grid] = {c: a.reshape(-1) for c, a in zip((*nest.batch, *nest.order), axes, strict=True)}
         return self._tiles[grid]
 
-    def _sizes(self, c: str, unit: int) -> list[int]:
+    def sizes(self, c: str, unit: int) -> list[int]:
         """Tiles of a coordinate to be tried, smaller than the whole."""
         size = self.problem.sizes[c]
         every = c in self.problem.uneven and -(-size // unit) <= MOST_MULTIPLES
@@ -123,7 +123,7 @@ class Known:
             offered = [[w for w in inside.ways(t) if any(at == depth for _, at in w.chain)] for t in parcel.tensors]
             if c in picked.streamed or not any(offered):
                 continue
-            for tile in self._sizes(c, picked.pes.get(c, 1)):
+            for tile in self.sizes(c, picked.pes.get(c, 1)):
                 tiled = replace(inside, tiles={**scene.tiles, c: np.full(count, tile)})
                 own = [self._each(tiled, ways, count) for ways in offered]
                 for chosen in product(*([*a, *b] for a, b in zip(shared, own, strict=True))):

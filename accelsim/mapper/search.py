@@ -32,7 +32,7 @@ def best_mappings(problem: Problem, limits: Limits, tally: Tally, goal: int = PA
     names, known = [e.name for e in problem.einsums], Known(problem, limits)
     floor, count = Floor(known), len(names)
     whole: dict[tuple[int, int], list[GroupPoint]] = {}
-    if count > 1 and _is_whole(problem, names, limits):
+    if count > 1 and is_whole(problem, names, limits):
         whole[0, count] = group_front(known, names, tally, goal)
     complete = [
         Found(point.seconds, point.energy_pj, point.held_bytes, (point,)) for point in whole.get((0, count), ())
@@ -41,7 +41,7 @@ def best_mappings(problem: Problem, limits: Limits, tally: Tally, goal: int = PA
     for end in range(1, count + 1):
         for start in range(end):
             segment = names[start:end]
-            if not fronts[start] or not _is_whole(problem, segment, limits):
+            if not fronts[start] or not is_whole(problem, segment, limits):
                 continue
             if (start, end) not in whole and tally.is_late() and (complete or _has_parts(problem, segment, limits)):
                 tally.stopped = True
@@ -70,7 +70,7 @@ def _around(floor: Floor, before: Sequence[Found], rest: tuple[int, int], comple
     return Around(seconds, energy, np.array([_vector(found) for found in complete]).reshape(-1, 3))
 
 
-def _is_whole(problem: Problem, segment: Sequence[str], limits: Limits) -> bool:
+def is_whole(problem: Problem, segment: Sequence[str], limits: Limits) -> bool:
     """Whether Einsums that need each other are all inside or all outside."""
     if limits.most_fused is not None and len(segment) > limits.most_fused:
         return False
@@ -80,7 +80,7 @@ def _is_whole(problem: Problem, segment: Sequence[str], limits: Limits) -> bool:
 def _has_parts(problem: Problem, segment: Sequence[str], limits: Limits) -> bool:
     """Whether a run of Einsums could also be two groups."""
     cuts = ((segment[:at], segment[at:]) for at in range(1, len(segment)))
-    return any(_is_whole(problem, a, limits) and _is_whole(problem, b, limits) for a, b in cuts)
+    return any(is_whole(problem, a, limits) and is_whole(problem, b, limits) for a, b in cuts)
 
 
 def _joined(before: Found, point: GroupPoint) -> Found:

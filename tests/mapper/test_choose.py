@@ -10,7 +10,7 @@ import pytest
 
 from accelsim.arch import Arch, load_arch
 from accelsim.errors import AccelsimError
-from accelsim.mapper.choose import Chosen, choose, mappings, placements
+from accelsim.mapper.choose import Chosen, find_mapping, mappings, placements
 from accelsim.mapper.document import document_name
 from accelsim.mapper.group import Tally
 from accelsim.mapper.limits import Limits
@@ -47,7 +47,7 @@ def arch(*overrides: str) -> Arch:
 @lru_cache
 def chosen(name: str, sizes: tuple[str, ...], objective: Objective = "latency") -> tuple[Arch, Workload, Chosen]:
     edge, workload = arch(), load_workload(name, sizes)
-    return edge, workload, choose(edge, workload, objective, PAIRS)
+    return edge, workload, find_mapping(edge, workload, objective, PAIRS)
 
 
 def scan(tmp_path: Path, text: str = SCAN) -> Workload:
@@ -119,8 +119,8 @@ def test_what_has_no_rival_is_compared_with_one_einsum_at_a_time(tmp_path: Path)
     head = SCAN.partition("inputs")[0]
     text = f"{head}{chain[0]}}}\nparams: {{P: 64}}\nranks: {{p: P}}\ntypes: {{default: fp16}}\neinsums: |\n{chain[1]}"
     edge, workload = arch(), scan(tmp_path, text)
-    (choice,) = choose(edge, workload).choices
-    (alone,) = choose(edge, workload, "latency", Limits(most_fused=1)).choices
+    (choice,) = find_mapping(edge, workload).choices
+    (alone,) = find_mapping(edge, workload, "latency", Limits(most_fused=1)).choices
     assert (choice.way.grouped, alone.second) == ("A Y", None)
     assert choice.second is not None
     assert (choice.second.grouped, choice.second.seconds) == ("A | Y", alone.way.seconds)
@@ -150,7 +150,7 @@ def test_what_was_set_is_not_varied() -> None:
 
 def test_the_mapping_sets_the_parameter_that_was_chosen() -> None:
     edge, workload = arch(), load_workload("attention-2pass", ["B=1", "H=1", "E=4", "M=64"])
-    found = choose(edge, workload, "latency", PAIRS)
+    found = find_mapping(edge, workload, "latency", PAIRS)
     assert {offer.given["M0"] for offer, _ in found.choices[0].forms} == {32, 256}
     for candidate in found.front:
         (mapping,) = mappings(edge, candidate, PAIRS)
@@ -216,20 +216,20 @@ def test_the_smallest_capacity_is_the_smallest(tmp_path: Path, most: int | None)
     workload, limits = scan(tmp_path), Limits(most_fused=most)
     least = smallest_capacity(arch(), steps(workload)[0], "buffer", limits)
     assert least == 2  # the state of one p, in fp16
-    assert choose(arch(f"levels.buffer.capacity={least} B"), workload, "latency", limits)
+    assert find_mapping(arch(f"levels.buffer.capacity={least} B"), workload, "latency", limits)
     with pytest.raises(AccelsimError) as caught:
-        choose(arch("levels.buffer.capacity=1 B"), workload, "latency", limits)
+        find_mapping(arch("levels.buffer.capacity=1 B"), workload, "latency", limits)
     assert str(caught.value) == "no mapping on edge fits: scan: buffer of 1 B is too small, 2 B would do"
 
 
 def test_what_recurs_cannot_be_parted() -> None:
     workload = load_workload("attention-1pass", [*TINY, "M0=4"])
     with pytest.raises(AccelsimError) as caught:
-        choose(arch(), workload, "latency", Limits(most_fused=3))
+        find_mapping(arch(), workload, "latency", Limits(most_fused=3))
     assert str(caught.value).endswith("SPD SPNV RD RNV recur together, a group of 4, and at most 3 are allowed")
 
 
 def test_an_operator_that_nothing_has(tmp_path: Path) -> None:
     workload = scan(tmp_path, SCAN.replace("R[I,p] * R[I,p]", "tanh(R[I,p])"))
     with pytest.raises(AccelsimError, match=r"no mapping on edge fits: scan: no unit can run Y: unit pe2d: .*tanh"):
-        choose(arch(), workload)
+        find_mapping(arch(), workload)
