@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,12 @@ class Columns:
     ports: tuple[tuple[str, tuple[str, ...], float], ...]
     energies: Mapping[str, tuple[float, float]]
 
-    @property
+    @cached_property
+    def room(self) -> tuple[float, ...]:
+        """The capacities as plain numbers."""
+        return tuple(map(float, self.capacity))
+
+    @cached_property
     def width(self) -> int:
         return len(self.levels) + 1 + len(self.ports)
 

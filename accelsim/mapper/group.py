@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 from time import monotonic
@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from accelsim.mapper.assign import Assignment
 from accelsim.mapper.columns import Columns
-from accelsim.mapper.fold import PARETO, fold, is_beaten
+from accelsim.mapper.fold import PARETO, Cost, fold, makes_needless
 from accelsim.mapper.known import Known, Way
 from accelsim.mapper.limits import Limits
 from accelsim.mapper.nest import Nest
-from accelsim.mapper.pick import Members, Partial, Regime, first_tries, picked_of, queue_of, regimes, units_of
+from accelsim.mapper.pick import Members, Partial, Regime, picked_of, regimes, units_of
+from accelsim.mapper.queue import first_tries, queue_of
 from accelsim.mapper.tensors import Keeping, Scene
 
 FIRST_POINTS = 64
@@ -69,16 +70,20 @@ class Tally:
 
 @dataclass(frozen=True)
 class Around:
-    """What the other Einsums cost at least, and whole mappings [mapping, 3] that are known already."""
+    """What the other Einsums cost at least, and whole mappings (seconds, energy, bytes) that are known already."""
 
     seconds: float
     energy_pj: float
-    known: Floats
+    known: Sequence[Cost]
 
     def beats(self, seconds: float, energy_pj: float, goal: int) -> bool:
         """Whether a mapping that has a group which takes so much is needless."""
-        point = np.array([self.seconds + seconds, self.energy_pj + energy_pj, 0.0])
-        return is_beaten(self.known, len(self.known), point, goal)
+        return _beaten(self.known, (self.seconds + seconds, self.energy_pj + energy_pj, 0.0), goal)
+
+
+def _beaten(known: Iterable[Cost], point: Cost, goal: int) -> bool:
+    """Whether one of some costs makes a point needless."""
+    return any(makes_needless(cost, point, goal) for cost in known)
 
 
 def group_front(
@@ -91,17 +96,17 @@ def group_front(
     """
     members = Members(known, tuple(e for e in known.problem.einsums if e.name in names))
     front, seen = _Front(members, goal), set[object]()
-    usable = [regime for regime in regimes(members) if regime.options]
+    usable = [regime for regime in regimes(members) if regime.choices]
     nothing_known = around is None or not len(around.known)
     for regime, partial in first_tries(usable) if nothing_known else ():
         if front.extended(regime, partial, tally, seen):
             break
 
-    def is_needless(seconds: float, energy_pj: float) -> bool:
+    def needless(seconds: float, energy_pj: float) -> bool:
         beaten = front.beats(seconds, energy_pj)
         return beaten or (around is not None and around.beats(seconds, energy_pj, goal))
 
-    queue = queue_of(usable, is_needless)
+    queue = queue_of(usable, needless)
     while (entry := queue.pop()) is not None:
         tally.tick()
         if tally.is_late() and (front.origins or not nothing_known):
@@ -145,11 +150,12 @@ class _Front:
     members: Members
     goal: int
     values: Floats = field(default_factory=lambda: np.empty((0, 3)))
+    costs: list[Cost] = field(default_factory=list)
     origins: list[_Origin] = field(default_factory=list)
 
     def beats(self, seconds: float, energy_pj: float) -> bool:
         """Whether a point is as good as anything that takes at least so much."""
-        return is_beaten(self.values, len(self.values), np.array([seconds, energy_pj, 0.0]), self.goal)
+        return _beaten(self.costs, (seconds, energy_pj, 0.0), self.goal)
 
     def extended(self, regime: Regime, partial: Partial, tally: Tally, seen: set[object]) -> bool:
         """Whether there is a point, with what a combination reaches that has not been `seen`."""
@@ -192,6 +198,7 @@ class _Front:
             for row in rows[:points]
         ]
         self.values = values[:points].copy()
+        self.costs = [(row[0], row[1], row[2]) for row in self.values.tolist()]
 
     def points(self) -> list[GroupPoint]:
         return [self._point(values, origin) for values, origin in zip(self.values, self.origins, strict=True)]

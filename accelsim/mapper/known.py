@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 
@@ -31,6 +31,11 @@ class Way:
 
     keepings: tuple[Keeping, ...]
     loop: tuple[str, str, int] | None = None
+
+    def moved(self, depths: Sequence[int]) -> Way:
+        """The same among other loops, where each depth is another one."""
+        keepings = [replace(k, chain=tuple((level, depths[at]) for level, at in k.chain)) for k in self.keepings]
+        return replace(self, keepings=tuple(keepings))
 
 
 @dataclass(frozen=True)
@@ -80,14 +85,29 @@ class Known:
     def tiles(self, grid: Grid) -> Tiles:
         """Coordinate of the nest to its tile, an entry for each combination of useful ones."""
         if grid not in self._tiles:
-            nest, units, steady = grid
-            unit = dict(units)
-            options = [np.array([unit[c]]) for c in nest.batch]
-            for c in nest.order:
-                options.append(np.array([1] if c in steady else self.sizes(c, unit[c]), np.int64))
-            axes = np.meshgrid(*options, indexing="ij")
-            self._tiles[grid] = {c: a.reshape(-1) for c, a in zip((*nest.batch, *nest.order), axes, strict=True)}
+            axes = self._axes(grid)
+            found = np.meshgrid(*axes.values(), indexing="ij")
+            self._tiles[grid] = {c: axis.reshape(-1) for c, axis in zip(axes, found, strict=True)}
         return self._tiles[grid]
+
+    def _axes(self, grid: Grid) -> Tiles:
+        """Coordinate of the nest to its useful tiles, outer to inner."""
+        nest, units, steady = grid
+        unit = dict(units)
+        axes = {c: np.array([unit[c]]) for c in nest.batch}
+        for c in nest.order:
+            axes[c] = np.array([1] if c in steady else self.sizes(c, unit[c]), np.int64)
+        return axes
+
+    def _places(self, grid: Grid, inner: Grid) -> NDArray[np.int64]:
+        """For each combination of tiles the place of its part in a grid of some of its loops."""
+        axes, own = self._axes(grid), self._axes(inner)
+        at = np.meshgrid(*(np.arange(len(axis)) for axis in axes.values()), indexing="ij")
+        places = dict(zip(axes, at, strict=True))
+        found = np.zeros([len(axis) for axis in axes.values()], np.int64)
+        for c, axis in own.items():
+            found = found * len(axis) + places[c]
+        return found.reshape(-1)
 
     def sizes(self, c: str, unit: int) -> list[int]:
         """Tiles of a coordinate to be tried, smaller than the whole."""
@@ -96,14 +116,34 @@ class Known:
         found = multiples(size, unit) if every else useful_tiles(size, unit)
         return [tile for tile in found[:-1] if not (self.limits.perfect and size % tile)]
 
-    def kept(self, scene: Scene, grid: Grid, parcel: Parcel) -> Kept:
-        """The ways to keep a parcel with the tiles of a grid; no way where the grid is empty."""
-        faces = tuple(scene.picked[e.name].key for e in parcel.touching)
-        key = (parcel.tensors, grid, faces, tuple(map(scene.leaves, parcel.tensors)), parcel.alone)
+    def kept(self, group: Scene, grid: Grid, parcel: Parcel) -> Kept:
+        """The ways to keep a parcel with the tiles of a grid; no way where the grid is empty.
+
+        Loops that none of those who touch the parcel run in make no difference: the rest is worked out once.
+        """
+        inner = _narrowed(grid, parcel)
+        base = self.kept_within(group, inner, parcel)
+        if inner[0] == grid[0]:
+            return base
+        key = (id(base), grid)
         if key not in self._kept:
+            places = self._places(grid, inner)
+            depths = (0, *(grid[0].order.index(c) + 1 for c in inner[0].order), len(grid[0].order) + 1)
+            ways = tuple(way.moved(depths) for way in base.ways) if len(places) else ()
+            self._kept[key] = Kept(ways, base.columns[:, places], base.least)
+        return self._kept[key]
+
+    def kept_within(self, group: Scene, grid: Grid, parcel: Parcel) -> Kept:
+        """The same in the loops that those run in who touch the parcel: all of them, or `_narrowed` ones."""
+        grid = _narrowed(grid, parcel)
+        faces = tuple(group.picked[e.name].key for e in parcel.touching)
+        key = (parcel.tensors, grid, faces, tuple(map(group.leaves, parcel.tensors)), parcel.alone)
+        if key not in self._kept:
+            scene = replace(group, nest=grid[0], tiles=self.tiles(grid), spans={}, streams={})
             count = max((len(tile) for tile in scene.tiles.values()), default=1)
             found = list(self._ways(scene, parcel, count)) if count else []
-            columns = np.array([columns for _, columns in found])
+            shape = (len(found), count, Columns.of(self.problem).width)
+            columns = np.array([columns for _, columns in found]).reshape(shape)
             if len(parcel.tensors) > 1 and found:
                 wanted = np.flatnonzero(needed(columns))
                 found, columns = [found[at] for at in wanted], columns[wanted]
@@ -139,3 +179,11 @@ class Known:
             table.fill(row, scene.moved(way))
             found.append((way, row))
         return found
+
+
+def _narrowed(grid: Grid, parcel: Parcel) -> Grid:
+    """The loops that some Einsum which touches a parcel runs in."""
+    nest, units, steady = grid
+    order = tuple(c for c in nest.order if any(c in e.coordinates for e in parcel.touching))
+    kept = {*nest.batch, *order}
+    return Nest(nest.batch, order), tuple((c, n) for c, n in units if c in kept), steady & kept

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from heapq import heappop, heappush
-from itertools import combinations, islice, pairwise
+from itertools import chain, combinations, pairwise
+from operator import add, gt
 
 from accelsim.einsum.cascade import Einsum
 from accelsim.mapper.assign import Assignment
@@ -17,26 +17,28 @@ from accelsim.mapper.known import Kept, Known, Parcel
 from accelsim.mapper.nest import Nest, batch_of, nests, steady, visible
 from accelsim.mapper.tensors import Scene
 
-BEAM = 4
-
 
 @dataclass(frozen=True)
 class Partial:
     """Assignments of the first Einsums.
 
     Attributes:
+        looped: coordinates of what passes between Einsums that all of them loop over.
         energy_pj: of operators and registers, and the least that the tensors which no other Einsum touches can cost.
         port_seconds: the least that those tensors need of each port.
-        latest_pj: a quick bound for the tensors that the last Einsum finishes; None when they are in the rest.
+        held_bytes: the least that those tensors take of each level that can be full.
         foreign: operands, by tensor and reader, that come from another unit of the group.
+        latest_pj: a quick bound for the tensors that the last Einsum finishes; None when they are in the rest.
     """
 
     picked: tuple[Assignment, ...]
+    looped: frozenset[str]
     cycles: Cycles
     energy_pj: float
     port_seconds: tuple[float, ...]
+    held_bytes: tuple[float, ...]
     foreign: frozenset[tuple[str, str]]
-    latest_pj: float | None = None
+    latest_pj: float | None
 
     def beats(self, other: Partial) -> bool:
         """Whether this is no worse, whatever the Einsums to come, tiles and keeping are; both have the same face."""
@@ -52,12 +54,27 @@ class Partial:
         )
 
 
+@dataclass(frozen=True)
+class Choice:
+    """An assignment, and which of the coordinates that pass between Einsums all who have them loop over."""
+
+    looped: frozenset[str]
+    assignment: Assignment
+    own_pj: float
+
+
 @dataclass(frozen=True, eq=False)
 class Members:
     """The Einsums of a group, and which of them touch a tensor."""
 
     known: Known
     einsums: tuple[Einsum, ...]
+    _least: dict[tuple[object, ...], tuple[float, ...]] = field(default_factory=dict)
+    _choices: dict[frozenset[str], tuple[tuple[Choice, ...], ...]] = field(default_factory=dict)
+
+    @cached_property
+    def visible(self) -> tuple[str, ...]:
+        return visible(self.known.problem, self.einsums)
 
     @cached_property
     def batch(self) -> frozenset[str]:
@@ -73,6 +90,18 @@ class Members:
         reads = self.known.problem.reads
         pairs = [(t, e) for e in self.einsums for t in dict.fromkeys((e.tensor, *(r.tensor for r in reads[e.name])))]
         return {tensor: tuple(e for t, e in pairs if t == tensor) for tensor, _ in pairs}
+
+    @cached_property
+    def passing(self) -> dict[str, tuple[tuple[str, str, str], ...]]:
+        """Einsum to what it makes or reads that passes inside the group: tensor, maker and reader."""
+        names, reads = {e.name for e in self.einsums}, self.known.problem.reads
+        every = [
+            (touch.tensor, maker.name, reader)
+            for reader in names
+            for touch in reads[reader]
+            if (maker := self.known.problem.makers.get(touch.tensor)) and maker.name in names
+        ]
+        return {name: tuple(each for each in every if name in each[1:]) for name in names}
 
     @cached_property
     def compulsory_seconds(self) -> float:
@@ -108,19 +137,52 @@ class Members:
 
     def kept(self, nest: Nest, picked: Mapping[str, Assignment], parcel: Parcel, units: Mapping[str, int]) -> Kept:
         """The ways to keep a parcel, with tiles of those units."""
-        grid = (nest, tuple(units.items()), self.steady)
-        tiles = self.known.tiles(grid)
-        scene = Scene(self.known.problem, self.einsums, nest, picked, tiles, self.known.limits)
-        return self.known.kept(scene, grid, parcel)
+        return self.known.kept(self._scene(picked), (nest, tuple(units.items()), self.steady), parcel)
+
+    def choices(self, alone: frozenset[str]) -> tuple[tuple[Choice, ...], ...]:
+        """Of each Einsum; not on a unit on which it takes longer than all of them on their fastest ones in turn."""
+        if alone not in self._choices:
+            every = [list(self._offered(einsum, alone)) for einsum in self.einsums]
+            longest = self.known.limits.slack * sum(min((c.assignment.cycles for c in e), default=0.0) for e in every)
+            found = tuple(tuple(c for c in choices if c.assignment.cycles <= longest) for choices in every)
+            self._choices[alone] = found if all(every) else ()
+        return self._choices[alone]
+
+    def _offered(self, einsum: Einsum, alone: frozenset[str]) -> Iterator[Choice]:
+        own = [c for c in self.visible if c in einsum.coordinates]
+        for looped in map(frozenset, chain.from_iterable(combinations(own, n) for n in range(len(own) + 1))):
+            for found in self.known.assignments(einsum, self.batch | self.steady | looped, alone):
+                yield Choice(looped, found, self.bound.own_pj(found, self.touching))
+
+    def least(self, nest: Nest, picked: Mapping[str, Assignment], parcel: Parcel) -> tuple[float, ...]:
+        """The least that a parcel can cost in each column, whatever the tiles of other Einsums are multiples of.
+
+        Empty where it cannot be kept.
+        """
+        key = (nest, parcel.tensors, *(picked[e.name].key for e in parcel.touching))
+        if key not in self._least:
+            found: tuple[float, ...] = ()
+            units = units_of(parcel.touching, nest, picked)
+            if units is not None:
+                grid = (nest, tuple(units.items()), self.steady)
+                found = self.known.kept_within(self._scene(picked), grid, parcel).least
+            self._least[key] = found
+        return self._least[key]
+
+    def _scene(self, picked: Mapping[str, Assignment]) -> Scene:
+        """The group without its loops."""
+        return Scene(self.known.problem, self.einsums, Nest((), ()), picked, {}, self.known.limits)
 
 
 @dataclass(frozen=True, eq=False)
 class Regime:
-    """Combinations of one kind: the nest, which other coordinates all Einsums loop over, and which nobody spreads."""
+    """Combinations of one kind: the nest, and which coordinates nobody spreads.
+
+    A coordinate of what passes between Einsums is looped by all of them, or left to each.
+    """
 
     members: Members
     nest: Nest
-    looped: frozenset[str]
     alone: frozenset[str]
 
     @property
@@ -128,99 +190,125 @@ class Regime:
         return self.members.einsums
 
     @cached_property
-    def options(self) -> tuple[tuple[Assignment, ...], ...]:
-        """Of each Einsum; not on a unit on which it takes longer than all of them on their fastest ones in turn."""
-        known = self.members.known
-        every = [known.assignments(einsum, self.looped, self.alone) for einsum in self.einsums]
-        if not all(every):
-            return ()
-        longest = known.limits.slack * sum(min(option.cycles for option in options) for options in every)
-        return tuple(tuple(option for option in options if option.cycles <= longest) for options in every)
+    def choices(self) -> tuple[tuple[Choice, ...], ...]:
+        """Of each Einsum; none where one has none."""
+        return self.members.choices(self.alone)
 
     @cached_property
     def rest(self) -> tuple[tuple[tuple[Cycles, ...], float], ...]:
         """For the Einsums from each on: cycles of units that no other choice is better than, and the least energy."""
-        units, bound, touching = self.units, self.members.bound, self.members.touching
-        found: list[tuple[tuple[Cycles, ...], float]] = [(((0.0,) * len(units),), 0.0)]
-        for options in reversed(self.options):
+        found: list[tuple[tuple[Cycles, ...], float]] = [(((0.0,) * len(self.units),), 0.0)]
+        for choices in reversed(self.choices):
             behind, energy = found[0]
-            sums = {_plus(cycles, option, units) for cycles in behind for option in options}
-            found.insert(0, (tuple(fewest(sums)), energy + min(bound.own_pj(option, touching) for option in options)))
+            busy = {(c.assignment.unit, c.assignment.cycles) for c in choices}
+            sums = {_plus(cycles, unit, more, self.units) for cycles in behind for unit, more in busy}
+            found.insert(0, (tuple(fewest(sums)), energy + min(c.own_pj for c in choices)))
         return tuple(found)
 
-    @property
+    @cached_property
     def units(self) -> tuple[str, ...]:
         return tuple(self.members.known.problem.arch.units)
+
+    @cached_property
+    def _ahead(self) -> tuple[tuple[frozenset[str], frozenset[str]], ...]:
+        """Before each Einsum: coordinates of those in front that have been decided, and of those behind."""
+        names = [frozenset(self.members.visible) & set(e.coordinates) for e in self.einsums]
+        return tuple((frozenset().union(*names[:at]), frozenset().union(*names[at:])) for at in range(len(names) + 1))
+
+    @cached_property
+    def _wanted(self) -> tuple[frozenset[str], ...]:
+        """The tensors that the Einsums from each on read."""
+        reads = [{access.tensor for access in einsum.reads} for einsum in self.einsums]
+        return tuple(frozenset().union(*reads[at:]) for at in range(len(reads) + 1))
 
     def least(self, partial: Partial) -> tuple[float, float]:
         """Seconds and energy that every completion takes at least."""
         known = self.members.known
         behind, energy = self.rest[len(partial.picked)]
         together = sum if known.limits.overlap == "sequential" else max
-        busy = min(together(a + b for a, b in zip(partial.cycles, cycles, strict=True)) for cycles in behind)
-        seconds = max(busy / float(known.problem.arch.clock_hz), *partial.port_seconds, self.members.compulsory_seconds)
+        busy = min([together(map(add, partial.cycles, cycles)) for cycles in behind])
+        seconds = max(busy / self._hertz, *partial.port_seconds, self.members.compulsory_seconds)
         return seconds, partial.energy_pj + (partial.latest_pj or 0.0) + energy
+
+    @cached_property
+    def _hertz(self) -> float:
+        return float(self.members.known.problem.arch.clock_hz)
 
     def empty(self) -> Partial:
         """Nothing assigned."""
-        ports = len(Columns.of(self.members.known.problem).ports)
-        return Partial((), (0.0,) * len(self.units), 0.0, (0.0,) * ports, frozenset())
+        table = Columns.of(self.members.known.problem)
+        held, used = (0.0,) * len(table.levels), (0.0,) * len(table.ports)
+        return Partial((), frozenset(), (0.0,) * len(self.units), 0.0, used, held, frozenset(), None)
 
     def wider(self, partial: Partial) -> Iterator[Partial]:
         """The combination with each option of the next Einsum.
 
         Batch coordinates lie on as many PEs for all of them: what passes between them is one tile.
         """
-        members = self.members
-        for option in self.options[len(partial.picked)]:
-            first = partial.picked[0] if partial.picked else option
-            if any(first.pes.get(c, 1) != option.pes.get(c, 1) for c in members.batch):
+        members, at = self.members, len(partial.picked)
+        finished = [tensor for parcel in members.finished[at] for tensor in parcel.tensors]
+        by_name = {assignment.einsum: assignment for assignment in partial.picked}
+        said = self._ahead[at][0] & set(self.einsums[at].coordinates)
+        first = partial.picked[0] if partial.picked else None
+        for choice in self.choices[at]:
+            option = choice.assignment
+            if choice.looped & said != partial.looped & said:
                 continue
+            if first and any(first.pes.get(c, 1) != option.pes.get(c, 1) for c in members.batch):
+                continue
+            by_name[option.einsum] = option
             picked = (*partial.picked, option)
-            by_name = {assignment.einsum: assignment for assignment in picked}
-            finished = [t for parcel in members.finished[len(partial.picked)] for t in parcel.tensors]
-            latest = sum(members.bound.tensor_pj(tensor, by_name, members.touching[tensor]) for tensor in finished)
-            cycles, energy = _plus(partial.cycles, option, self.units), partial.energy_pj + option.energy_pj
+            latest = sum([members.bound.tensor_pj(tensor, by_name, members.touching[tensor]) for tensor in finished])
             yield Partial(
-                picked, cycles, energy, partial.port_seconds, partial.foreign | self._foreign(picked), float(latest)
+                picked,
+                partial.looped | choice.looped,
+                _plus(partial.cycles, option.unit, option.cycles, self.units),
+                partial.energy_pj + option.energy_pj,
+                partial.port_seconds,
+                partial.held_bytes,
+                partial.foreign | self._foreign(picked),
+                float(latest),
             )
 
     def refined(self, partial: Partial) -> Partial | None:
-        """The combination with what its latest tensors cost at least in this nest; None where one cannot be kept."""
-        least = [self._least(partial.picked, parcel) for parcel in self.members.finished[len(partial.picked) - 1]]
-        if not all(least):
+        """The combination with what its latest tensors cost at least in this nest; None where they cannot be kept."""
+        members, table = self.members, Columns.of(self.members.known.problem)
+        by_name = {assignment.einsum: assignment for assignment in partial.picked}
+        caps, sums = len(table.levels), [0.0] * table.width
+        for parcel in members.finished[len(partial.picked) - 1]:
+            least = members.least(self.nest, by_name, parcel)
+            if not least:
+                return None
+            sums = list(map(add, sums, least))
+        held = tuple(map(add, partial.held_bytes, sums[:caps]))
+        if any(map(gt, held, table.room)):
             return None
-        ports = len(partial.port_seconds)
-        energy = partial.energy_pj + sum(columns[-1 - ports] for columns in least)
-        used = [columns[len(columns) - ports :] for columns in least]
-        seconds = tuple(map(sum, zip(partial.port_seconds, *used, strict=True)))
-        return replace(partial, energy_pj=energy, port_seconds=seconds, latest_pj=None)
-
-    def _least(self, picked: tuple[Assignment, ...], parcel: Parcel) -> tuple[float, ...]:
-        """The least that a parcel can cost in each column, whatever the tiles of other Einsums are multiples of."""
-        by_name = {assignment.einsum: assignment for assignment in picked}
-        units = units_of(parcel.touching, self.nest, by_name)
-        return self.members.kept(self.nest, by_name, parcel, units).least if units is not None else ()
+        return Partial(
+            partial.picked,
+            partial.looped,
+            partial.cycles,
+            partial.energy_pj + sums[caps],
+            tuple(map(add, partial.port_seconds, sums[caps + 1 :])),
+            held,
+            partial.foreign,
+            None,
+        )
 
     def _foreign(self, picked: tuple[Assignment, ...]) -> frozenset[tuple[str, str]]:
         """Operands that pass between the last Einsum and another one on a different unit."""
         units, last = {a.einsum: a.unit for a in picked}, picked[-1].einsum
-        problem = self.members.known.problem
         return frozenset(
-            (touch.tensor, reader)
-            for reader, unit in units.items()
-            for touch in problem.reads[reader]
-            if (maker := problem.makers.get(touch.tensor))
-            and last in (maker.name, reader)
-            and units.get(maker.name, unit) != unit
+            (tensor, reader)
+            for tensor, maker, reader in self.members.passing[last]
+            if maker in units and reader in units and units[maker] != units[reader]
         )
 
     def face(self, partial: Partial) -> tuple[object, ...]:
         """Combinations with equal faces differ in nothing that later choices, tiles or keeping could see."""
-        behind = self.einsums[len(partial.picked) :]
-        wanted = {access.tensor for einsum in behind for access in einsum.reads}
+        at = len(partial.picked)
+        wanted = self._wanted[at]
         units = tuple(a.unit if e.tensor in wanted else "" for a, e in zip(partial.picked, self.einsums, strict=False))
-        return (*(a.face for a in partial.picked), *units)
+        return (partial.looped & self._ahead[at][1], *(a.face for a in partial.picked), *units)
 
 
 def units_of(einsums: Sequence[Einsum], nest: Nest, picked: Mapping[str, Assignment]) -> dict[str, int] | None:
@@ -236,74 +324,10 @@ def units_of(einsums: Sequence[Einsum], nest: Nest, picked: Mapping[str, Assignm
 
 
 def regimes(members: Members) -> Iterator[Regime]:
-    """Coordinates of what passes between the Einsums are looped by all of them or left to each; batch coordinates are
-    spread by all or by none."""
-    problem = members.known.problem
-    between, batch, single = visible(problem, members.einsums), members.batch, members.steady
-    for nest in nests(problem, members.einsums):
-        for number in range(len(between) + 1):
-            for looped in combinations(between, number):
-                for alone in dict.fromkeys((batch, frozenset[str]())):
-                    yield Regime(members, nest, batch | single | set(looped), alone | single)
-
-
-@dataclass
-class Queue:
-    """Combinations still to be completed, those first that may be the fastest, and of them the thriftiest.
-
-    Attributes:
-        is_needless: whether what takes at least so many seconds and pJ cannot be part of anything better.
-    """
-
-    is_needless: Callable[[float, float], bool]
-    entries: list[tuple[float, float, int, Regime, Partial]] = field(default_factory=list)
-    kept: dict[tuple[object, ...], list[Partial]] = field(default_factory=dict)
-    number: int = 0
-
-    def push(self, regime: Regime, partial: Partial) -> None:
-        """Add a combination unless it is needless, or one that differs in nothing else costs no more."""
-        seconds, energy = regime.least(partial)
-        if self.is_needless(seconds, energy):
-            return
-        if partial.latest_pj is not None:
-            alike = self.kept.setdefault((id(regime), *regime.face(partial)), [])
-            if any(old.beats(partial) for old in alike):
-                return
-            alike[:] = [old for old in alike if not partial.beats(old)]
-            alike.append(partial)
-        self.number += 1
-        heappush(self.entries, (seconds, energy, self.number, regime, partial))
-
-    def pop(self) -> tuple[Regime, Partial] | None:
-        """The next combination that is not needless."""
-        while self.entries:
-            seconds, energy, _, regime, partial = heappop(self.entries)
-            if not self.is_needless(seconds, energy):
-                return regime, partial
-        return None
-
-
-def queue_of(usable: Iterable[Regime], is_needless: Callable[[float, float], bool]) -> Queue:
-    """A queue of regimes that have options, with the first Einsum assigned."""
-    queue = Queue(is_needless)
-    for regime in usable:
-        for partial in regime.wider(regime.empty()):
-            queue.push(regime, partial)
-    return queue
-
-
-def first_tries(usable: Iterable[Regime]) -> Iterator[tuple[Regime, Partial]]:
-    """Combinations that are likely to be good, for a first point: of each regime those that a beam ends with.
-
-    The regimes with the least bounds come first, of equal ones those with more loops, which hold less.
-    """
-    for regime in sorted(usable, key=lambda r: (*r.least(r.empty()), -len(r.nest.order))):
-        beam = [regime.empty()]
-        for _ in regime.einsums:
-            wider = sorted((each for partial in beam for each in regime.wider(partial)), key=regime.least)
-            refined = (found for partial in wider if (found := regime.refined(partial)))
-            beam = list(islice(refined, BEAM))
-        yield from ((regime, partial) for partial in beam)
+    """Every nest; batch coordinates are spread by all or by none."""
+    for nest in nests(members.known.problem, members.einsums):
+        for alone in dict.fromkeys((members.batch, frozenset[str]())):
+            yield Regime(members, nest, alone | members.steady)
 
 
 def picked_of(partial: Partial) -> Mapping[str, Assignment]:
@@ -311,5 +335,5 @@ def picked_of(partial: Partial) -> Mapping[str, Assignment]:
     return {assignment.einsum: assignment for assignment in partial.picked}
 
 
-def _plus(cycles: Cycles, option: Assignment, units: Sequence[str]) -> Cycles:
-    return tuple(c + (option.cycles if unit == option.unit else 0.0) for c, unit in zip(cycles, units, strict=True))
+def _plus(cycles: Cycles, unit: str, more: float, units: Sequence[str]) -> Cycles:
+    return tuple([c + more if unit == other else c for c, other in zip(cycles, units, strict=True)])

@@ -6,11 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 
-import numpy as np
-from numpy.typing import NDArray
-
 from accelsim.mapper.floor import Floor
-from accelsim.mapper.fold import PARETO, dominates
+from accelsim.mapper.fold import PARETO, Cost, makes_needless
 from accelsim.mapper.group import Around, GroupPoint, Tally, group_front
 from accelsim.mapper.known import Known
 from accelsim.mapper.limits import Limits
@@ -67,7 +64,7 @@ def _around(floor: Floor, before: Sequence[Found], rest: tuple[int, int], comple
     seconds, energy = floor.of(*rest) if rest[0] < rest[1] else (0.0, 0.0)
     seconds += min(found.seconds for found in before)
     energy += min(found.energy_pj for found in before)
-    return Around(seconds, energy, np.array([_vector(found) for found in complete]).reshape(-1, 3))
+    return Around(seconds, energy, [_cost(found) for found in complete])
 
 
 def is_whole(problem: Problem, segment: Sequence[str], limits: Limits) -> bool:
@@ -95,12 +92,11 @@ def _joined(before: Found, point: GroupPoint) -> Found:
 def _pruned(found: list[Found], goal: int) -> list[Found]:
     """Those that no other makes needless, fastest first."""
     kept: list[Found] = []
-    for each in sorted(found, key=lambda f: (f.seconds, f.energy_pj, f.held_bytes)):
-        point = _vector(each)
-        if not any(dominates(_vector(other), point, goal) for other in kept):
-            kept = [other for other in kept if not dominates(point, _vector(other), goal)] + [each]
+    for each in sorted(found, key=_cost):
+        if not any(makes_needless(_cost(other), _cost(each), goal) for other in kept):
+            kept = [other for other in kept if not makes_needless(_cost(each), _cost(other), goal)] + [each]
     return kept
 
 
-def _vector(found: Found) -> NDArray[np.float64]:
-    return np.array([found.seconds, found.energy_pj, found.held_bytes])
+def _cost(found: Found) -> Cost:
+    return found.seconds, found.energy_pj, found.held_bytes

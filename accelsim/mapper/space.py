@@ -29,21 +29,21 @@ def mappings_at_most(problem: Problem, limits: Limits) -> int:
 
 
 def _of_group(members: Members) -> int:
-    return sum(_of_regime(members, regime) for regime in regimes(members) if regime.options)
+    return sum(_of_regime(members, regime) for regime in regimes(members) if regime.choices)
 
 
 def _of_regime(members: Members, regime: Regime) -> int:
     """Assignments, tiles of the nest, and ways to keep each parcel."""
     known, order = members.known, [c for c in regime.nest.order if c not in members.steady]
     tiles = prod(len(known.sizes(c, _unit(c, members.einsums, regime))) for c in order)
-    return prod(map(len, regime.options)) * tiles * prod(_ways(members, regime.nest, p) for p in members.parcels)
+    return prod(map(len, regime.choices)) * tiles * prod(_ways(members, regime.nest, p) for p in members.parcels)
 
 
 def _unit(c: str, einsums: Sequence[Einsum], regime: Regime) -> int:
     """The fewest PEs that some assignment of each Einsum takes: tiles are multiples of them."""
     least = [
-        min(a.pes.get(c, 1) for a in options)
-        for e, options in zip(einsums, regime.options, strict=True)
+        min(choice.assignment.pes.get(c, 1) for choice in choices)
+        for e, choices in zip(einsums, regime.choices, strict=True)
         if c in e.coordinates
     ]
     return max(least, default=1)
