@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import inf
 from time import monotonic
 
@@ -86,43 +87,71 @@ def _beaten(known: Iterable[Cost], point: Cost, goal: int) -> bool:
     return any(makes_needless(cost, point, goal) for cost in known)
 
 
-def group_front(
-    known: Known, names: Sequence[str], tally: Tally, goal: int = PARETO, around: Around | None = None
-) -> list[GroupPoint]:
-    """The best points of a group of Einsums: its Pareto front, or one where `goal` says what counts most.
+@dataclass(frozen=True, eq=False)
+class GroupSearch:
+    """The search for the best points of a group of Einsums: their Pareto front, or one where a goal counts most.
 
-    Empty where the Einsums cannot share a group, nothing fits, or nothing can be a part of a mapping that is better
-    than those known.
+    No points where the Einsums cannot share a group or nothing fits.
     """
-    members = Members(known, tuple(e for e in known.problem.einsums if e.name in names))
-    front, seen = _Front(members, goal), set[object]()
-    usable = [regime for regime in regimes(members) if regime.choices]
-    nothing_known = around is None or not len(around.known)
-    for regime, partial in first_tries(usable) if nothing_known else ():
-        if front.extended(regime, partial, tally, seen):
-            break
 
-    def needless(seconds: float, energy_pj: float) -> bool:
-        beaten = front.beats(seconds, energy_pj)
-        return beaten or (around is not None and around.beats(seconds, energy_pj, goal))
+    members: Members
+    front: _Front
+    seen: set[object] = field(default_factory=set)
 
-    queue = queue_of(usable, needless)
-    while (entry := queue.pop()) is not None:
-        tally.tick()
-        if tally.is_late() and (front.origins or not nothing_known):
-            tally.stopped = True
-            break
-        regime, partial = entry
-        if partial.latest_pj is not None:
-            refined = regime.refined(partial)
-            if refined is not None:
-                queue.push(regime, refined)
-        elif len(partial.picked) < len(members.einsums):
-            for wider in regime.wider(partial):
-                queue.push(regime, wider)
-        else:
-            front.extended(regime, partial, tally, seen)
-    return front.points()
+    @staticmethod
+    def of(known: Known, names: Sequence[str], goal: int = PARETO) -> GroupSearch:
+        members = Members(known, tuple(e for e in known.problem.einsums if e.name in names))
+        return GroupSearch(members, _Front(members, goal))
+
+    @cached_property
+    def usable(self) -> tuple[Regime, ...]:
+        return tuple(regime for regime in regimes(self.members) if regime.choices)
+
+    def first(self, tally: Tally) -> None:
+        """Find some point that is likely to be good."""
+        for regime, partial in first_tries(self.usable):
+            self._extend(regime, partial, tally)
+            if self.front.origins:
+                return
+
+    def rest(self, tally: Tally, around: Around | None = None) -> None:
+        """Find all others, but those that cannot be a part of a mapping that is better than the ones known."""
+
+        def needless(seconds: float, energy_pj: float) -> bool:
+            beaten = self.front.beats(seconds, energy_pj)
+            return beaten or (around is not None and around.beats(seconds, energy_pj, self.front.goal))
+
+        def is_late() -> bool:
+            some = self.front.origins or (around is not None and around.known)
+            tally.stopped = tally.stopped or (bool(some) and tally.is_late())
+            return tally.stopped
+
+        queue = queue_of(() if is_late() else self.usable, needless)
+        while (entry := queue.pop()) is not None:
+            tally.tick()
+            if is_late():
+                break
+            regime, partial = entry
+            if partial.latest_pj is not None:
+                refined = regime.refined(partial)
+                if refined is not None:
+                    queue.push(regime, refined)
+            elif len(partial.picked) < len(self.members.einsums):
+                for wider in regime.wider(partial):
+                    queue.push(regime, wider)
+            else:
+                self._extend(regime, partial, tally)
+
+    def _extend(self, regime: Regime, partial: Partial, tally: Tally) -> None:
+        """Add what a combination reaches, once."""
+        key = (regime.nest, *(a.key for a in partial.picked))
+        if key not in self.seen:
+            self.seen.add(key)
+            tally.schemes += 1
+            self.front.extend(regime.nest, picked_of(partial), tally)
+
+    def points(self) -> list[GroupPoint]:
+        return self.front.points()
 
 
 def busy_cycles(picked: Mapping[str, Assignment], limits: Limits) -> float:
@@ -157,16 +186,7 @@ class _Front:
         """Whether a point is as good as anything that takes at least so much."""
         return _beaten(self.costs, (seconds, energy_pj, 0.0), self.goal)
 
-    def extended(self, regime: Regime, partial: Partial, tally: Tally, seen: set[object]) -> bool:
-        """Whether there is a point, with what a combination reaches that has not been `seen`."""
-        key = (regime.nest, *(a.key for a in partial.picked))
-        if key not in seen:
-            seen.add(key)
-            tally.schemes += 1
-            self._extend(regime.nest, picked_of(partial), tally)
-        return bool(self.origins)
-
-    def _extend(self, nest: Nest, picked: Mapping[str, Assignment], tally: Tally) -> None:
+    def extend(self, nest: Nest, picked: Mapping[str, Assignment], tally: Tally) -> None:
         """Add what a nest and assignments reach with any tiles."""
         members, problem, limits = self.members, self.members.known.problem, self.members.known.limits
         units = units_of(members.einsums, nest, picked)

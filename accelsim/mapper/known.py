@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 
@@ -73,6 +73,7 @@ class Known:
     _assignments: dict[tuple[object, ...], list[Assignment]] = field(default_factory=dict)
     _tiles: dict[Grid, Tiles] = field(default_factory=dict)
     _kept: dict[tuple[object, ...], Kept] = field(default_factory=dict)
+    _rows: dict[Hashable, Floats] = field(default_factory=dict)
 
     def assignments(self, einsum: Einsum, looped: frozenset[str], alone: frozenset[str]) -> list[Assignment]:
         """Every assignment of an Einsum, some of whose coordinates are looped, or looped one value at a time."""
@@ -91,11 +92,11 @@ class Known:
         return self._tiles[grid]
 
     def _axes(self, grid: Grid) -> Tiles:
-        """Coordinate of the nest to its useful tiles, outer to inner."""
+        """Coordinate of the nest to its useful tiles; in the same order for nests of the same coordinates."""
         nest, units, steady = grid
         unit = dict(units)
         axes = {c: np.array([unit[c]]) for c in nest.batch}
-        for c in nest.order:
+        for c in sorted(nest.order):
             axes[c] = np.array([1] if c in steady else self.sizes(c, unit[c]), np.int64)
         return axes
 
@@ -137,11 +138,13 @@ class Known:
         """The same in the loops that those run in who touch the parcel: all of them, or `_narrowed` ones."""
         grid = _narrowed(grid, parcel)
         faces = tuple(group.picked[e.name].key for e in parcel.touching)
-        key = (parcel.tensors, grid, faces, tuple(map(group.leaves, parcel.tensors)), parcel.alone)
+        leaves = tuple(map(group.leaves, parcel.tensors))
+        key = (parcel.tensors, grid, faces, leaves, parcel.alone)
         if key not in self._kept:
             scene = replace(group, nest=grid[0], tiles=self.tiles(grid), spans={}, streams={})
             count = max((len(tile) for tile in scene.tiles.values()), default=1)
-            found = list(self._ways(scene, parcel, count)) if count else []
+            base = (grid[0].batch, frozenset(grid[1]), grid[2], faces, leaves)
+            found = list(self._ways(scene, base, parcel)) if count else []
             shape = (len(found), count, Columns.of(self.problem).width)
             columns = np.array([columns for _, columns in found]).reshape(shape)
             if len(parcel.tensors) > 1 and found:
@@ -151,11 +154,15 @@ class Known:
             self._kept[key] = Kept(tuple(way for way, _ in found), columns, least)
         return self._kept[key]
 
-    def _ways(self, scene: Scene, parcel: Parcel, count: int) -> Iterator[tuple[Way, Floats]]:
-        """Each way to keep a parcel and what it costs [candidate, column]: at shared loops, then at one of its own."""
-        shared = [self._each(scene, scene.ways(tensor), count) for tensor in parcel.tensors]
+    def _ways(self, scene: Scene, base: Hashable, parcel: Parcel) -> Iterator[tuple[Way, Floats]]:
+        """Each way to keep a parcel and what it costs [candidate, column]: at shared loops, then at one of its own.
+
+        Args:
+            base: all that costs depend on but for the order of loops and the way.
+        """
+        shared = [self._each(scene, base, scene.ways(tensor)) for tensor in parcel.tensors]
         for chosen in product(*shared):
-            yield Way(tuple(k for k, _ in chosen)), np.sum([columns for _, columns in chosen], axis=0)
+            yield Way(tuple(k for k, _ in chosen)), _sum(chosen)
         for c in parcel.alone:
             (einsum,) = parcel.touching
             picked, depth = scene.picked[einsum.name], len(scene.nest.order) + 1
@@ -163,22 +170,37 @@ class Known:
             offered = [[w for w in inside.ways(t) if any(at == depth for _, at in w.chain)] for t in parcel.tensors]
             if c in picked.streamed or not any(offered):
                 continue
+            count = max((len(tile) for tile in scene.tiles.values()), default=1)
             for tile in self.sizes(c, picked.pes.get(c, 1)):
                 tiled = replace(inside, tiles={**scene.tiles, c: np.full(count, tile)})
-                own = [self._each(tiled, ways, count) for ways in offered]
+                own = [self._each(tiled, (base, c, tile), ways) for ways in offered]
                 for chosen in product(*([*a, *b] for a, b in zip(shared, own, strict=True))):
                     if any(at == depth for keeping, _ in chosen for _, at in keeping.chain):
-                        keepings = tuple(k for k, _ in chosen)
-                        yield Way(keepings, (einsum.name, c, tile)), np.sum([columns for _, columns in chosen], axis=0)
+                        yield Way(tuple(k for k, _ in chosen), (einsum.name, c, tile)), _sum(chosen)
 
-    def _each(self, scene: Scene, ways: Iterable[Keeping], count: int) -> list[tuple[Keeping, Floats]]:
-        """What each way to keep one tensor costs [candidate, column]."""
+    def _each(self, scene: Scene, base: Hashable, ways: Iterable[Keeping]) -> list[tuple[Keeping, Floats]]:
+        """What each way to keep one tensor costs [candidate, column].
+
+        In what order loops are nested makes no difference but for which of them are around a tile: ways in nests of the
+        same coordinates that differ in nothing else are worked out once.
+        """
         table, found = Columns.of(self.problem), []
+        count = max((len(tile) for tile in scene.tiles.values()), default=1)
         for way in ways:
-            row = np.empty((count, table.width))
-            table.fill(row, scene.moved(way))
-            found.append((way, row))
+            key = (base, way.tensor, way.forwarded, *((level, scene.places(way.tensor, at)) for level, at in way.chain))
+            if key not in self._rows:
+                row = np.empty((count, table.width))
+                table.fill(row, scene.moved(way))
+                self._rows[key] = row
+            found.append((way, self._rows[key]))
         return found
+
+
+def _sum(chosen: Sequence[tuple[Keeping, Floats]]) -> Floats:
+    total = chosen[0][1]
+    for _, columns in chosen[1:]:
+        total = total + columns
+    return total
 
 
 def _narrowed(grid: Grid, parcel: Parcel) -> Grid:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
 
 from accelsim.mapper.floor import Floor
 from accelsim.mapper.fold import PARETO, Cost, makes_needless
-from accelsim.mapper.group import Around, GroupPoint, Tally, group_front
+from accelsim.mapper.group import Around, GroupPoint, GroupSearch, Tally
 from accelsim.mapper.known import Known
 from accelsim.mapper.limits import Limits
 from accelsim.mapper.problem import Problem
+
+Range = tuple[int, int]
+"""Einsums from a first one up to but not including another."""
 
 
 @dataclass(frozen=True)
@@ -28,30 +30,35 @@ def best_mappings(problem: Problem, limits: Limits, tally: Tally, goal: int = PA
     """The best mappings of a step, fastest first: its Pareto front, or one where `goal` says what counts most."""
     names, known = [e.name for e in problem.einsums], Known(problem, limits)
     floor, count = Floor(known), len(names)
-    whole: dict[tuple[int, int], list[GroupPoint]] = {}
-    if count > 1 and is_whole(problem, names, limits):
-        whole[0, count] = group_front(known, names, tally, goal)
-    complete = [
-        Found(point.seconds, point.energy_pj, point.held_bytes, (point,)) for point in whole.get((0, count), ())
-    ]
+    ranges = [(start, end) for end in range(1, count + 1) for start in range(end)]
+    ranges = [(start, end) for start, end in ranges if is_whole(problem, names[start:end], limits)]
+    groups = {(start, end): GroupSearch.of(known, names[start:end], goal) for start, end in ranges}
+    done, complete = set[Range](), list[Found]()
+    if count > 1 and (0, count) in groups:
+        groups[0, count].first(tally)
+        groups[0, count].rest(tally)
+        done.add((0, count))
+        complete = _joined_all({(0, count): groups[0, count].points()}, count, goal)[-1]
+    if not complete:
+        for each, group in groups.items():
+            if each not in done and not (tally.is_late() and _has_parts(problem, names[slice(*each)], limits)):
+                group.first(tally)
+        complete = _joined_all({each: group.points() for each, group in groups.items()}, count, goal)[-1]
     fronts: list[list[Found]] = [[Found(0.0, 0.0, 0.0, ())], *([] for _ in names)]
-    for end in range(1, count + 1):
-        for start in range(end):
-            segment = names[start:end]
-            if not fronts[start] or not is_whole(problem, segment, limits):
-                continue
-            if (start, end) not in whole and tally.is_late() and (complete or _has_parts(problem, segment, limits)):
-                tally.stopped = True
-                continue
-            if (start, end) not in whole:
-                around = _around(floor, fronts[start], (end, count), complete)
-                whole[start, end] = group_front(known, segment, tally, goal, around)
-            fronts[end] += [_joined(before, point) for before in fronts[start] for point in whole[start, end]]
+    for start, end in ranges:
+        if fronts[start] and (start, end) not in done:
+            groups[start, end].rest(tally, _around(floor, fronts[start], (end, count), complete))
+        fronts[end] += [_joined(before, point) for before in fronts[start] for point in groups[start, end].points()]
         fronts[end] = _pruned(fronts[end], goal)
-    if tally.stopped and not fronts[-1]:  # nothing was found in time: what there is must be known all the same
-        tally.until = inf
-        return best_mappings(problem, limits, tally, goal)
     return fronts[-1]
+
+
+def _joined_all(points: Mapping[Range, Sequence[GroupPoint]], count: int, goal: int) -> list[list[Found]]:
+    """For each number of Einsums the best ways to run the first of them in these groups."""
+    fronts: list[list[Found]] = [[Found(0.0, 0.0, 0.0, ())], *([] for _ in range(count))]
+    for (start, end), each in points.items():
+        fronts[end] = _pruned([*fronts[end], *(_joined(f, point) for f in fronts[start] for point in each)], goal)
+    return fronts
 
 
 def floor_of(problem: Problem, limits: Limits) -> tuple[float, float]:

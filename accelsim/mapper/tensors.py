@@ -162,6 +162,14 @@ class Scene:
         found.fill_pj = self._fills(way)
         return found
 
+    def places(self, tensor: str, depth: int) -> tuple[frozenset[str], ...]:
+        """Around a tile at a depth: the loops of each Einsum that touches the tensor, and those that refill it."""
+        touches = (*((self.made[tensor],) if tensor in self.made else ()), *self.readers.get(tensor, ()))
+        names = touches[0].names if tensor in self.made else frozenset(c for t in touches for c in t.names)
+        loops = [self.nest.loops_of(touch.einsum, depth) for touch in touches]
+        filled = [loops_to(self.nest, touch.einsum, names, depth) for touch in touches]
+        return tuple(map(frozenset, (*loops, *filled)))
+
     def streamed(self, touch: Touch) -> Amount:
         """Elements that pass at every iteration of all loops."""
         if touch not in self.streams:
