@@ -182,25 +182,26 @@ def streamed_sets(
     found: list[frozenset[str]] = []
     for size in range(len(steps), -1, -1):
         for names in map(frozenset, combinations(steps, size)):
-            if not any(names < larger for larger in found) and _nests(einsum, names, pes, holds):
+            if not any(names < larger for larger in found) and _nests(problem, einsum, names, pes, holds):
                 found.append(names)
     return found
 
 
-def _nests(einsum: Einsum, names: frozenset[str], pes: Mapping[str, int], holds: frozenset[int | str] | None) -> bool:
+def _nests(
+    problem: Problem, einsum: Einsum, names: frozenset[str], pes: Mapping[str, int], holds: frozenset[int | str] | None
+) -> bool:
     """Whether of any two tensors one is idle in all streamed coordinates that the other is idle in, and can be held."""
-    accesses = (einsum.target, *operands(einsum))
-    known = ("result", *range(len(accesses) - 1))
+    indexed = problem.indexed[einsum.name]
+    known = ("result", *range(len(indexed) - 1))
     if holds is not None and any(
-        names - set(coordinates(access)) and place not in holds for place, access in zip(known, accesses, strict=True)
+        names - mine and place not in holds for place, (mine, _) in zip(known, indexed, strict=True)
     ):
         return False
-    idle = sorted({names - set(coordinates(access)) for access in accesses}, key=len)
+    idle = sorted({names - mine for mine, _ in indexed}, key=len)
     if any(not a <= b for a, b in pairwise(idle)):
         return False
-    for access in accesses:
-        for index in access.indices:
-            together = set(coordinates(index))
+    for _, indices in indexed:
+        for together in indices:
             if len(together) > 1 and together & names and (together & set(pes) or len(together & names) > 1):
                 return False  # neighbouring steps read the same elements, which nothing holds
     return True

@@ -68,6 +68,13 @@ class Bound:
         return min((r for r, _ in found), default=np.inf), min((w for _, w in found), default=np.inf)
 
     @cached_property
+    def _out(self) -> float:
+        """The least energy of a byte that a level on the chip gives to the next one out."""
+        energies = Columns.of(self.known.problem).energies
+        inner = self.known.problem.arch.levels[1:]
+        return min((energies[level.name][0] if level.read_out else 0.0 for level in inner), default=0.0)
+
+    @cached_property
     def _steady(self) -> frozenset[str]:
         return steady(self.known.problem, self.einsums)
 
@@ -88,7 +95,7 @@ class Bound:
         if not self.scene.leaves(maker.tensor):
             return inside * self._word(maker) if kept else 0.0
         straight = streamed * off_write + (streamed - once) * off_read
-        return min(np.inf if kept else straight, inside + once * off_write) * self._word(maker)
+        return min(np.inf if kept else straight, inside + once * (off_write + self._out)) * self._word(maker)
 
     def _passes(self, maker: Touch, reader: Touch, picked: Picked) -> bool:
         problem, name = self.known.problem, maker.einsum.name

@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from accelsim.mapper.problem import Amount, Problem
+from accelsim.mapper.problem import Problem
 from accelsim.mapper.tensors import Moved
 
 
@@ -53,18 +53,25 @@ class Columns:
             energies,
         )
 
+    @cached_property
+    def prices(self) -> NDArray[np.float64]:
+        """Energy, and seconds of each port, of a byte read from and written to each level [read and write, column]."""
+        found = np.zeros((2 * len(self.energies), 1 + len(self.ports)))
+        for at, (level, energies) in enumerate(self.energies.items()):
+            found[2 * at : 2 * at + 2, 0] = energies
+            for column, (of, kinds, bytes_per_s) in enumerate(self.ports, 1):
+                for row, kind in enumerate(("read", "write")):
+                    if of == level and kind in kinds:
+                        found[2 * at + row, column] = 1 / bytes_per_s
+        return found
+
     def fill(self, row: NDArray[np.float64], moved: Moved) -> None:
         """Write the columns of one way into `row` [candidate, column]."""
         for at, level in enumerate(self.levels):
             row[:, at] = moved.held.get(level, 0)
-        at = len(self.levels)
-        row[:, at] = moved.fill_pj
-        for level in moved.read:
-            read, write = self.energies[level]
-            row[:, at] += moved.read[level] * read + moved.write[level] * write
-        for column, (level, kinds, bytes_per_s) in enumerate(self.ports, at + 1):
-            total: Amount = 0
-            for kind, table in (("read", moved.read), ("write", moved.write)):
-                if kind in kinds:
-                    total = total + table.get(level, 0)
-            row[:, column] = total / bytes_per_s
+        amounts = np.zeros((row.shape[0], 2 * len(self.energies)))
+        for at, level in enumerate(self.energies):
+            if level in moved.read:
+                amounts[:, 2 * at], amounts[:, 2 * at + 1] = moved.read[level], moved.write[level]
+        row[:, len(self.levels) :] = amounts @ self.prices
+        row[:, len(self.levels)] += moved.fill_pj

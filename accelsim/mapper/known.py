@@ -15,7 +15,8 @@ from accelsim.mapper.columns import Columns
 from accelsim.mapper.fold import needed
 from accelsim.mapper.limits import Limits
 from accelsim.mapper.nest import Nest
-from accelsim.mapper.problem import Problem, multiples, useful_tiles
+from accelsim.mapper.problem import Amount, Problem, Touch, multiples, useful_tiles
+from accelsim.mapper.problem import Tiles as MovingTiles
 from accelsim.mapper.tensors import Keeping, Scene
 
 MOST_MULTIPLES = 32  # of the array, up to which every one of them is a tile where their number alone does not tell
@@ -74,6 +75,7 @@ class Known:
     _tiles: dict[Grid, Tiles] = field(default_factory=dict)
     _kept: dict[tuple[object, ...], Kept] = field(default_factory=dict)
     _rows: dict[Hashable, Floats] = field(default_factory=dict)
+    _moving: dict[Hashable, tuple[dict[str, MovingTiles], dict[Touch, Amount]]] = field(default_factory=dict)
 
     def assignments(self, einsum: Einsum, looped: frozenset[str], alone: frozenset[str]) -> list[Assignment]:
         """Every assignment of an Einsum, some of whose coordinates are looped, or looped one value at a time."""
@@ -141,9 +143,10 @@ class Known:
         leaves = tuple(map(group.leaves, parcel.tensors))
         key = (parcel.tensors, grid, faces, leaves, parcel.alone)
         if key not in self._kept:
-            scene = replace(group, nest=grid[0], tiles=self.tiles(grid), spans={}, streams={})
-            count = max((len(tile) for tile in scene.tiles.values()), default=1)
             base = (grid[0].batch, frozenset(grid[1]), grid[2], faces, leaves)
+            spans, streams = self._moving.setdefault(base, ({}, {}))
+            scene = replace(group, nest=grid[0], tiles=self.tiles(grid), spans=spans, streams=streams)
+            count = max((len(tile) for tile in scene.tiles.values()), default=1)
             found = list(self._ways(scene, base, parcel)) if count else []
             shape = (len(found), count, Columns.of(self.problem).width)
             columns = np.array([columns for _, columns in found]).reshape(shape)

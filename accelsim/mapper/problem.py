@@ -73,6 +73,7 @@ class Problem:
         exact: answers of the exact counter.
         shapes_of: whether the amounts of a touch are products, how many elements it touches, and its lone indices.
         waited: what is summed over between two Einsums.
+        without: of a touch that writes, results of reductions over no points.
         factors: for an access (by identity) what the size of its tile is a product of.
     """
 
@@ -81,6 +82,7 @@ class Problem:
     exact: dict[tuple[object, ...], int] = field(default_factory=dict)
     shapes_of: dict[Touch, tuple[bool, int, tuple[Index, ...]]] = field(default_factory=dict)
     waited: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    without: dict[Touch, int] = field(default_factory=dict)
     factors: dict[int, tuple[tuple[int, tuple[str, ...], bool], ...] | None] = field(default_factory=dict)
 
     @cached_property
@@ -270,9 +272,11 @@ class Problem:
     def pairs_together(self, touches: Sequence[Touch], tiles: Tiles) -> Amount:
         """Distinct (iteration, element) of several touches of one tensor that run in the same loops."""
         first = touches[0]
+        if len(touches) == 1:
+            return self.pairs(first, tiles)
         where = indices_of(first.accesses[0])
         same = all(indices_of(t.accesses[0]) == where and self.is_product(t) for t in touches)
-        if len(touches) == 1 or same:
+        if same:
             return max((self.pairs(touch, tiles) for touch in touches), key=lambda found: float(np.max(found)))
         return self._each(touches, tiles, {})
 
@@ -280,7 +284,19 @@ class Problem:
         """Results of a reduction over no points: elements that exist and that no point writes."""
         if maker.tensor in self.step.shapes.cascade.generative:
             return 0
-        return self._present.results(maker.tensor) - self.elements(maker)
+        if maker not in self.without:
+            self.without[maker] = self._present.results(maker.tensor) - self.elements(maker)
+        return self.without[maker]
+
+    @cached_property
+    def indexed(self) -> dict[str, tuple[tuple[frozenset[str], tuple[frozenset[str], ...]], ...]]:
+        """Einsum to the coordinates of its target and of each operand: all of them, and those of each index."""
+        found = {}
+        for einsum in self.einsums:
+            accesses = (einsum.target, *operands(einsum))
+            each = [tuple(frozenset(coordinates(index)) for index in access.indices) for access in accesses]
+            found[einsum.name] = tuple((frozenset().union(*names), names) for names in each)
+        return found
 
     def _each(self, touches: Sequence[Touch], tiles: Tiles, lanes: Mapping[str, int]) -> Amount:
         """The exact count for every different set of tiles."""
@@ -309,18 +325,24 @@ class Problem:
 
     def held(self, touches: Sequence[tuple[Touch, Tiles]]) -> Amount:
         """The most elements of a tensor that one iteration of the loops touches, by all touches together."""
-        cascade, shapes = self.step.shapes.cascade, self.step.shapes.shapes
-        tensor = touches[0][0].tensor
-        state = cascade.generative.get(tensor)
-        dims = [at for at, name in enumerate(cascade.tensors[tensor]) if name != state]
+        dims, whole = self._current[touches[0][0].tensor]
         largest: dict[tuple[object, ...], Amount] = {}
         for touch, tiles in touches:
             for access in touch.accesses:
-                place = tuple(access.indices[at].expr for at in dims)
+                place = tuple([access.indices[at].expr for at in dims])
                 tile = self._tile(touch.einsum, access, tiles)
                 largest[place] = np.maximum(largest[place], tile) if place in largest else tile
-        total: Amount = sum(largest.values(), 0)
-        return np.minimum(total, prod(shapes[tensor][at] for at in dims))
+        return np.minimum(sum(largest.values(), 0), whole)
+
+    @cached_property
+    def _current(self) -> dict[str, tuple[tuple[int, ...], int]]:
+        """Tensor to its dimensions but the one of a recurrence, and how many elements they have."""
+        cascade, shapes = self.step.shapes.cascade, self.step.shapes.shapes
+        found = {}
+        for tensor, names in cascade.tensors.items():
+            dims = tuple(at for at, name in enumerate(names) if name != cascade.generative.get(tensor))
+            found[tensor] = dims, prod(shapes[tensor][at] for at in dims)
+        return found
 
     def _tile(self, einsum: Einsum, access: Access, tiles: Tiles) -> Amount:
         factors = self._factors(access)
