@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from accelsim.cost.images import Counter, Visit, operands
+from accelsim.cost.waits import Waits
 from accelsim.einsum.ast import Access
 from accelsim.einsum.cascade import Einsum
 from accelsim.einsum.walk import coordinates
 from accelsim.mapping.bind import Placement
-from accelsim.mapping.capacity import loops_to
+from accelsim.mapping.lifetime import loops_to
 from accelsim.mapping.model import Group, Kept
 from accelsim.result import Transfer
 
@@ -72,10 +73,11 @@ def group_traffic(placement: Placement, counter: Counter, group: Group) -> dict[
     """Level to tensor to bytes of one group.
 
     Raises:
-        AccelsimError: a tensor made in the group whose kept tile is gone before it is finished or read.
+        AccelsimError: a tensor made in the group whose tile is gone before it is finished or read.
     """
     transfers = _Transfers(placement, counter, group, Ledger())
     for life in lives(placement, group):
+        transfers.check_waits(life)
         if not life.writers:
             transfers.bring_in(life)
         elif life.through_home:
@@ -203,6 +205,31 @@ class _Transfers:
                 moved, share = self.streamed([use]) * life.word, use.chain[0][1].fraction
                 self.ledger.add(use.chain[-1][0], life.tensor, read=moved)
                 self.ledger.add(self.placement.arch.off_chip.name, life.tensor, read=(1 - share) * moved)
+
+    def check_waits(self, life: Life) -> None:
+        """Refuse a reader that waits for a sum over more than what is left of its operand by then."""
+        for maker in life.writers:
+            for use in life.readers:
+                if use.forwarded or not (use.chain or life.through_home):
+                    self._check_wait(maker, use, None)
+                elif not life.through_home:
+                    for _, kept in use.chain:
+                        self._check_wait(maker, use, kept)
+
+    def _check_wait(self, maker: Use, use: Use, kept: Kept | None) -> None:
+        if kept is not None and not kept.fraction:
+            return
+        waits = Waits(self.placement, self.counter, self.group)
+        found = waits.outlasting(maker.einsum, use.einsum, kept.at if kept else None)
+        if found is None:
+            return
+        (middle, loop), tensor = found, maker.einsum.tensor
+        place = f"is kept at {kept.at}" if kept else f"stays in registers for one iteration of {loop}"
+        advice = "do not forward it" if use.forwarded else f"keep it outside {loop}, or give it a home"
+        raise (kept or self.group).node.error(
+            f"{tensor} {place}, but {use.einsum.name}, which reads it, waits for {middle.name}, which goes through all "
+            f"of {loop} first: {advice}"
+        )
 
     def _check_alive(self, life: Life, maker: Use, use: Use, kept: Kept) -> None:
         """Refuse a tile that is gone before it is finished or read: its bytes would be too few."""

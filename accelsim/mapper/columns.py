@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -26,10 +26,9 @@ class Columns:
     ports: tuple[tuple[str, tuple[str, ...], float], ...]
     energies: Mapping[str, tuple[float, float]]
 
-    @cached_property
-    def room(self) -> tuple[float, ...]:
-        """The capacities as plain numbers."""
-        return tuple(map(float, self.capacity))
+    def room(self, moments: int) -> tuple[float, ...]:
+        """The capacity of each level at each moment."""
+        return tuple(map(float, np.repeat(self.capacity, moments)))
 
     @cached_property
     def width(self) -> int:
@@ -64,6 +63,16 @@ class Columns:
                     if of == level and kind in kinds:
                         found[2 * at + row, column] = 1 / bytes_per_s
         return found
+
+    def widened(self, columns: NDArray[np.float64], alive: Sequence[range], moments: int) -> NDArray[np.float64]:
+        """Columns [candidate, column] with what is held at each level, `alive` at some moments, for each moment."""
+        if moments == 1:
+            return columns
+        caps = len(self.levels)
+        held = np.zeros((columns.shape[0], caps, moments))
+        for at, during in enumerate(alive):
+            held[:, at, during.start : during.stop] = columns[:, at, None]
+        return np.concatenate([held.reshape(columns.shape[0], -1), columns[:, caps:]], axis=1)
 
     def fill(self, row: NDArray[np.float64], moved: Moved) -> None:
         """Write the columns of one way into `row` [candidate, column]."""

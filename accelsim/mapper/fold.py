@@ -12,7 +12,8 @@ from accelsim.jit import kernel
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Space = tuple[Floats, Ints, Floats, Floats, int]
+Room = tuple[Floats, int]
+Space = tuple[Floats, Ints, Room, Floats, int]
 Front = tuple[Floats, Ints, int]
 States = tuple[Floats, Ints]
 Cost = tuple[float, float, float]
@@ -136,11 +137,15 @@ def add_option(values: Floats, option: Floats, rest: Floats, capacity: Floats, i
 
 
 @kernel
-def best_at_least(values: Floats, rest: Floats, caps: int, fixed: Floats, point: Floats) -> None:
+def best_at_least(values: Floats, rest: Floats, room: Room, fixed: Floats, point: Floats) -> None:
     """(seconds, energy, bytes) that no completion of what is chosen can be better than."""
+    caps, moments = room[0].shape[0], room[1]
     point[2] = 0.0
-    for d in range(caps):
-        point[2] += values[d] + rest[d]
+    for first in range(0, caps, moments):
+        most = 0.0
+        for d in range(first, first + moments):
+            most = max(most, values[d] + rest[d])
+        point[2] += most
     point[1] = fixed[1] + values[caps] + rest[caps]
     point[0] = fixed[0]
     for d in range(caps + 1, values.shape[0]):
@@ -169,16 +174,16 @@ def doubled(front: Floats, picks: Ints) -> tuple[Floats, Ints]:
 @kernel
 def widen(space: Space, front: Front, n: int, t: int, states: States, rest: Floats) -> States:
     """Every state with every option of tensor `t`, but for what does not fit or is beaten."""
-    options, firsts, capacity, fixed, goal = space
+    options, firsts, room, fixed, goal = space
     values, choices = states
-    rows, caps, number = len(values) * (firsts[t + 1] - firsts[t]), capacity.shape[0], 0
+    rows, number = len(values) * (firsts[t + 1] - firsts[t]), 0
     wider, chosen = np.empty((rows, values.shape[1])), np.empty((rows, choices.shape[1]), np.int64)
     point = np.zeros(3)
     for s in range(len(values)):
         for o in range(firsts[t], firsts[t + 1]):
-            if not add_option(values[s], options[o, n], rest, capacity, wider[number]):
+            if not add_option(values[s], options[o, n], rest, room[0], wider[number]):
                 continue
-            best_at_least(wider[number], rest, caps, fixed, point)
+            best_at_least(wider[number], rest, room, fixed, point)
             if is_beaten(front[0], front[2], point, goal):
                 continue
             chosen[number] = choices[s]
@@ -204,23 +209,24 @@ def fold(space: Space, front: Front) -> tuple[Floats, Ints, int, int]:
     """Add to a front what each candidate reaches with the best choices of an option for each tensor.
 
     Args:
-        space: options [option, candidate, column], whose columns are bytes held at each level, energy in pJ, and
-            seconds of each port; the first option of each tensor, and the number of all; bytes of each level; seconds
-            of the units, and energy that no option changes; what counts.
+        space: options [option, candidate, column], whose columns are bytes held at each level at each moment, energy
+            in pJ, and seconds of each port; the first option of each tensor, and the number of all; bytes of each
+            level at each moment, and how many moments there are; seconds of the units, and energy that no option
+            changes; what counts.
         front: points [point, 3] of seconds, energy and bytes; their candidate and option of each tensor [point,
             1 + tensors]; how many there are.
 
     Returns:
         The front, and how many choices were looked at.
     """
-    options, firsts, capacity, fixed, goal = space
-    tensors, columns, caps = firsts.shape[0] - 1, options.shape[2], capacity.shape[0]
+    options, firsts, room, fixed, goal = space
+    tensors, columns = firsts.shape[0] - 1, options.shape[2]
     least, point, none = np.zeros((tensors + 1, columns)), np.zeros(3), np.zeros(columns)
     seen = 0
     for n in range(options.shape[1]):
         find_least(options, firsts, n, least)
         seen += 1
-        best_at_least(none, least[0], caps, fixed, point)
+        best_at_least(none, least[0], room, fixed, point)
         if is_beaten(front[0], front[2], point, goal):
             continue
         states = (np.zeros((1, columns)), np.zeros((1, tensors), np.int64))
@@ -229,7 +235,7 @@ def fold(space: Space, front: Front) -> tuple[Floats, Ints, int, int]:
             states = widen(space, front, n, t, states, least[t + 1])
         values, choices = states
         for s in range(len(values)):
-            best_at_least(values[s], none, caps, fixed, point)
+            best_at_least(values[s], none, room, fixed, point)
             if not is_beaten(front[0], front[2], point, goal):
                 front = added(front, point, n, choices[s], goal)
     return front[0], front[1], front[2], seen

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accelsim.mapper.assign import Assignment
-from accelsim.mapper.columns import Columns
 from accelsim.mapper.fold import PARETO, Cost, fold, makes_needless
 from accelsim.mapper.known import Known, Way
 from accelsim.mapper.limits import Limits
@@ -208,8 +207,8 @@ class _Front:
             np.zeros((max(FIRST_POINTS, old), 1 + len(parts)), int),
         )
         values[:old], rows[:old, 0] = self.values, -1 - np.arange(old)
-        capacity = Columns.of(problem).capacity
-        values, rows, points, seen = fold((options, firsts, capacity, fixed, self.goal), (values, rows, old))
+        room = (np.array(members.room), members.moments)
+        values, rows, points, seen = fold((options, firsts, room, fixed, self.goal), (values, rows, old))
         tally.candidates += options.shape[1]
         tally.looked_at += seen
         ways = tuple(way for each, _ in parts for way in each)

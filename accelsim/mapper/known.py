@@ -22,6 +22,7 @@ from accelsim.mapper.tensors import Keeping, Scene
 MOST_MULTIPLES = 32  # of the array, up to which every one of them is a tile where their number alone does not tell
 Floats = NDArray[np.float64]
 Tiles = dict[str, NDArray[np.int64]]
+Alive = dict[str, tuple[range, ...]]
 Grid = tuple[Nest, tuple[tuple[str, int], ...], frozenset[str]]
 """A nest, what the tiles of each of its coordinates are multiples of, and those that are looped one value at a time."""
 
@@ -125,8 +126,8 @@ class Known:
         Loops that none of those who touch the parcel run in make no difference: the rest is worked out once.
         """
         inner = _narrowed(grid, parcel)
-        base = self.kept_within(group, inner, parcel)
-        if inner[0] == grid[0]:
+        base = self.kept_within(group, grid, parcel)
+        if inner[0] == grid[0] or not base.ways:
             return base
         key = (id(base), grid)
         if key not in self._kept:
@@ -137,19 +138,19 @@ class Known:
         return self._kept[key]
 
     def kept_within(self, group: Scene, grid: Grid, parcel: Parcel) -> Kept:
-        """The same in the loops that those run in who touch the parcel: all of them, or `_narrowed` ones."""
+        """The same in the loops that those run in who touch the parcel."""
+        alive = _alive(replace(group, nest=grid[0]), parcel)
         grid = _narrowed(grid, parcel)
         faces = tuple(group.picked[e.name].key for e in parcel.touching)
         leaves = tuple(map(group.leaves, parcel.tensors))
-        key = (parcel.tensors, grid, faces, leaves, parcel.alone)
+        key = (parcel.tensors, grid, faces, leaves, parcel.alone, group.moments, *alive.values())
         if key not in self._kept:
             base = (grid[0].batch, frozenset(grid[1]), grid[2], faces, leaves)
             spans, streams = self._moving.setdefault(base, ({}, {}))
             scene = replace(group, nest=grid[0], tiles=self.tiles(grid), spans=spans, streams=streams)
             count = max((len(tile) for tile in scene.tiles.values()), default=1)
-            found = list(self._ways(scene, base, parcel)) if count else []
-            shape = (len(found), count, Columns.of(self.problem).width)
-            columns = np.array([columns for _, columns in found]).reshape(shape)
+            found = list(self._ways(scene, base, parcel, alive)) if count else []
+            columns = np.array([columns for _, columns in found])
             if len(parcel.tensors) > 1 and found:
                 wanted = np.flatnonzero(needed(columns))
                 found, columns = [found[at] for at in wanted], columns[wanted]
@@ -157,13 +158,13 @@ class Known:
             self._kept[key] = Kept(tuple(way for way, _ in found), columns, least)
         return self._kept[key]
 
-    def _ways(self, scene: Scene, base: Hashable, parcel: Parcel) -> Iterator[tuple[Way, Floats]]:
+    def _ways(self, scene: Scene, base: Hashable, parcel: Parcel, alive: Alive) -> Iterator[tuple[Way, Floats]]:
         """Each way to keep a parcel and what it costs [candidate, column]: at shared loops, then at one of its own.
 
         Args:
             base: all that costs depend on but for the order of loops and the way.
         """
-        shared = [self._each(scene, base, scene.ways(tensor)) for tensor in parcel.tensors]
+        shared = [self._each(scene, base, scene.ways(tensor), alive) for tensor in parcel.tensors]
         for chosen in product(*shared):
             yield Way(tuple(k for k, _ in chosen)), _sum(chosen)
         for c in parcel.alone:
@@ -176,12 +177,14 @@ class Known:
             count = max((len(tile) for tile in scene.tiles.values()), default=1)
             for tile in self.sizes(c, picked.pes.get(c, 1)):
                 tiled = replace(inside, tiles={**scene.tiles, c: np.full(count, tile)})
-                own = [self._each(tiled, (base, c, tile), ways) for ways in offered]
+                own = [self._each(tiled, (base, c, tile), ways, alive) for ways in offered]
                 for chosen in product(*([*a, *b] for a, b in zip(shared, own, strict=True))):
                     if any(at == depth for keeping, _ in chosen for _, at in keeping.chain):
                         yield Way(tuple(k for k, _ in chosen), (einsum.name, c, tile)), _sum(chosen)
 
-    def _each(self, scene: Scene, base: Hashable, ways: Iterable[Keeping]) -> list[tuple[Keeping, Floats]]:
+    def _each(
+        self, scene: Scene, base: Hashable, ways: Iterable[Keeping], alive: Alive
+    ) -> list[tuple[Keeping, Floats]]:
         """What each way to keep one tensor costs [candidate, column].
 
         In what order loops are nested makes no difference but for which of them are around a tile: ways in nests of the
@@ -195,7 +198,8 @@ class Known:
                 row = np.empty((count, table.width))
                 table.fill(row, scene.moved(way))
                 self._rows[key] = row
-            found.append((way, self._rows[key]))
+            during = [alive[way.tensor][dict(way.chain).get(level, 0)] for level in table.levels]
+            found.append((way, table.widened(self._rows[key], during, scene.moments)))
         return found
 
 
@@ -204,6 +208,17 @@ def _sum(chosen: Sequence[tuple[Keeping, Floats]]) -> Floats:
     for _, columns in chosen[1:]:
         total = total + columns
     return total
+
+
+def _alive(group: Scene, parcel: Parcel) -> Alive:
+    """Of each tensor when it takes room, for each depth of those loops that make a difference to the parcel."""
+    order = group.nest.order
+    depths = [0, *(at for at, c in enumerate(order, 1) if any(c in e.coordinates for e in parcel.touching))]
+    if group.moments == 1:
+        return {tensor: (range(1),) * (len(depths) + 1) for tensor in parcel.tensors}
+    places = [group.einsums.index(einsum) for einsum in parcel.touching]
+    own = range(min(places), max(places) + 1)
+    return {tensor: (*(group.alive(tensor, depth) for depth in depths), own) for tensor in parcel.tensors}
 
 
 def _narrowed(grid: Grid, parcel: Parcel) -> Grid:

@@ -26,7 +26,7 @@ class Partial:
         looped: coordinates of what passes between Einsums that all of them loop over.
         energy_pj: of operators and registers, and the least that the tensors which no other Einsum touches can cost.
         port_seconds: the least that those tensors need of each port.
-        held_bytes: the least that those tensors take of each level that can be full.
+        held_bytes: the least that those tensors take of each level that can be full, at each moment.
         foreign: operands, by tensor and reader, that come from another unit of the group.
         latest_pj: a quick bound for the tensors that the last Einsum finishes; None when they are in the rest.
     """
@@ -75,6 +75,15 @@ class Members:
     @cached_property
     def visible(self) -> tuple[str, ...]:
         return visible(self.known.problem, self.einsums)
+
+    @property
+    def moments(self) -> int:
+        return self._scene({}).moments
+
+    @cached_property
+    def room(self) -> tuple[float, ...]:
+        """The capacity of each level at each moment of an iteration."""
+        return Columns.of(self.known.problem).room(self.moments)
 
     @cached_property
     def batch(self) -> frozenset[str]:
@@ -237,7 +246,7 @@ class Regime:
     def empty(self) -> Partial:
         """Nothing assigned."""
         table = Columns.of(self.members.known.problem)
-        held, used = (0.0,) * len(table.levels), (0.0,) * len(table.ports)
+        held, used = (0.0,) * len(self.members.room), (0.0,) * len(table.ports)
         return Partial((), frozenset(), (0.0,) * len(self.units), 0.0, used, held, frozenset(), None)
 
     def wider(self, partial: Partial) -> Iterator[Partial]:
@@ -274,14 +283,14 @@ class Regime:
         """The combination with what its latest tensors cost at least in this nest; None where they cannot be kept."""
         members, table = self.members, Columns.of(self.members.known.problem)
         by_name = {assignment.einsum: assignment for assignment in partial.picked}
-        caps, sums = len(table.levels), [0.0] * table.width
+        caps, sums = len(members.room), [0.0] * (len(members.room) + 1 + len(table.ports))
         for parcel in members.finished[len(partial.picked) - 1]:
             least = members.least(self.nest, by_name, parcel)
             if not least:
                 return None
             sums = list(map(add, sums, least))
         held = tuple(map(add, partial.held_bytes, sums[:caps]))
-        if any(map(gt, held, table.room)):
+        if any(map(gt, held, members.room)):
             return None
         return Partial(
             partial.picked,

@@ -17,7 +17,7 @@ from accelsim.mapper.problem import Problem
 from accelsim.mapper.search import Found, best_mappings
 from accelsim.mapper.write import mapping_text
 from accelsim.mapping import Placement, place
-from accelsim.mapping.capacity import occupied
+from accelsim.mapping.capacity import fullest
 from accelsim.mapping.load import parse_mapping
 from accelsim.workload import Step
 
@@ -108,7 +108,7 @@ def _held(placement: Placement, level: str) -> Iterator[Fraction]:
     for group in placement.plan.groups:
         view = placement.within(group)
         if level in view.plan.keep:
-            yield sum(occupied(view, level, group).values(), Fraction(0))
+            yield sum(fullest(view, level, group).values(), Fraction(0))
 
 
 def _with_capacity(arch: Arch, capacities: dict[str, Fraction]) -> Arch:

@@ -162,6 +162,29 @@ class Scene:
         found.fill_pj = self._fills(way)
         return found
 
+    @property
+    def moments(self) -> int:
+        """How often what is held may change in an iteration: for Einsums that take turns, with each."""
+        return len(self.einsums) if self.limits.overlap == "sequential" else 1
+
+    def alive(self, tensor: str, depth: int) -> range:
+        """The moments at which a tensor that is kept at a depth takes room (`accelsim.mapping.lifetime`)."""
+        every = range(self.moments)
+        touches = (*((self.made[tensor],) if tensor in self.made else ()), *self.readers.get(tensor, ()))
+        if len(every) == 1 or tensor in self.problem.step.shapes.cascade.generative:
+            return every
+        names = frozenset(c for touch in touches for c in touch.names)
+        shared = [self.nest.loops_of(einsum, len(self.nest.order)) for einsum in self.einsums]
+        found: set[int] = set()
+        for touch in touches:
+            place, around = self.einsums.index(touch.einsum), loops_to(self.nest, touch.einsum, names, depth)
+            inside = shared[place][: len(around) + 1]
+            together = [
+                other for other in every if len(inside) > len(around) and shared[other][: len(inside)] == inside
+            ]
+            found |= {place, *together}
+        return range(min(found), max(found) + 1)
+
     def places(self, tensor: str, depth: int) -> tuple[frozenset[str], ...]:
         """Around a tile at a depth: the loops of each Einsum that touches the tensor, and those that refill it."""
         touches = (*((self.made[tensor],) if tensor in self.made else ()), *self.readers.get(tensor, ()))

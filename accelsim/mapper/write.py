@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -119,7 +119,7 @@ class _Writer:
 
     def group(self) -> Plain:
         loops = {e.name: self.loops(e) for e in self.einsums}
-        together = _merged(list(loops.values()))
+        together = _merged(list(loops.values()) if self.limits.overlap == "pipeline" else self._shared())
         found: Plain = {}
         splits = {c: self._split(parts) for c, parts in self.parts.items() if len(parts) > 1}
         if splits:
@@ -133,6 +133,11 @@ class _Writer:
         if keep := self._keep():
             found["keep"] = keep
         return found
+
+    def _shared(self) -> list[list[str]]:
+        """Of each Einsum the loops around tiles that it shares: in these the Einsums take turns."""
+        nest = replace(self.point.nest, own=())
+        return [[part for c in nest.loops_of(e) if (part := self._loop(c))] for e in self.einsums]
 
     def _split(self, parts: tuple[tuple[str, int], ...]) -> Plain:
         """Sizes in units of the part inside: of the outermost what is left."""

@@ -7,27 +7,14 @@ from dataclasses import replace
 from fractions import Fraction
 from math import isqrt, prod
 
-from accelsim.einsum.ast import Access, IndexExpr
-from accelsim.einsum.cascade import Einsum
+from accelsim.einsum.ast import IndexExpr
 from accelsim.errors import AccelsimError, nearest
 from accelsim.mapping.bind import Digits, Fit, Placement
 from accelsim.mapping.extent import tile_elements
-from accelsim.mapping.model import OUTSIDE, Group, Kept
+from accelsim.mapping.lifetime import accesses, alive, loops_to
+from accelsim.mapping.model import Group, Kept
 
 MOST_TILES = 1 << 40
-
-
-def accesses(einsum: Einsum, tensor: str) -> list[Access]:
-    """Every access of an Einsum to a tensor, its target included."""
-    return [access for access in (einsum.target, *einsum.reads) if access.tensor == tensor]
-
-
-def loops_to(group: Group, einsum: str, at: str) -> tuple[str, ...] | None:
-    """The loops of an Einsum at or outside `at`, None where it does not have that loop."""
-    loops = group.loops_of(einsum)
-    if at == OUTSIDE:
-        return ()
-    return loops[: loops.index(at) + 1] if at in loops else None
 
 
 def kept_bytes(placement: Placement, group: Group, tensor: str, kept: Kept) -> Fraction:
@@ -63,6 +50,14 @@ def occupied(placement: Placement, level: str, group: Group) -> dict[str, Fracti
     return {tensor: size for tensor, size in found.items() if size}
 
 
+def fullest(placement: Placement, level: str, group: Group) -> dict[str, Fraction]:
+    """What a level holds when it holds most during a group: tensor to bytes."""
+    found, kept = occupied(placement, level, group), placement.plan.keep[level].tensors
+    spans = {tensor: alive(placement, group, tensor, kept[tensor].at) for tensor in found}
+    moments = [{t: size for t, size in found.items() if place in spans[t]} for place in range(len(group.einsums))]
+    return max(moments, key=lambda moment: sum(moment.values()))
+
+
 def limit_bytes(placement: Placement, level: str) -> Fraction | None:
     """What a level's kept tensors may occupy: the mapping's limit, never more than the capacity."""
     limits = (placement.plan.keep[level].limit_bytes, _capacity(placement, level))
@@ -80,7 +75,7 @@ def excess(
 ) -> tuple[Group, dict[str, Fraction], Fraction] | None:
     """The first of some groups whose kept tensors exceed the level's limit, with what they occupy and the limit."""
     for group, view in _keeping(placement, level, groups):
-        limit, found = limit_bytes(view, level), occupied(view, level, group)
+        limit, found = limit_bytes(view, level), fullest(view, level, group)
         if limit is not None and sum(found.values()) > limit:
             return group, found, limit
     return None
@@ -107,6 +102,19 @@ def check_capacity(placement: Placement) -> None:
         over = excess(placement, level.name, plan.groups)
         if over:
             raise plan.document.error(_shortfall(level.name, *over))
+
+
+def check_reservations(placement: Placement, group: Group) -> None:
+    """Refuse a group that fits only because its Einsums take turns: what runs in time reserves every tile's place.
+
+    Args:
+        placement: as the group sees it.
+    """
+    for level in placement.plan.keep:
+        limit, found = limit_bytes(placement, level), occupied(placement, level, group)
+        if limit is not None and sum(found.values()) > limit:
+            needs = _shortfall(level, group, found, limit)
+            raise group.node.error(f"at depth cycle each tensor has a place of its own: {needs}")
 
 
 def _shortfall(level: str, group: Group, found: dict[str, Fraction], limit: Fraction) -> str:

@@ -17,7 +17,8 @@ from math import prod
 
 from accelsim.cost.analytic import StepCost, step_cost
 from accelsim.mapping import Placement
-from accelsim.mapping.capacity import accesses, kept_bytes, limit_bytes, occupied
+from accelsim.mapping.capacity import fullest, kept_bytes, limit_bytes
+from accelsim.mapping.lifetime import accesses
 from accelsim.mapping.model import OUTSIDE, Group
 from accelsim.report.text import binary, percent
 
@@ -54,7 +55,7 @@ class _Tree:
     def _rooms(self) -> Iterator[str]:
         """How full each level is."""
         for level in self.view.plan.keep:
-            held = sum(occupied(self.view, level, self.group).values())
+            held = sum(fullest(self.view, level, self.group).values())
             limit = limit_bytes(self.view, level)
             if held:
                 yield f"{level} holds {binary(held)}{'' if limit is None else f' of {binary(limit)}'}"

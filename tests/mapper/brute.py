@@ -31,6 +31,7 @@ from accelsim.errors import AccelsimError
 from accelsim.mapper.problem import Problem
 from accelsim.mapping import Placement, place
 from accelsim.mapping.capacity import occupied
+from accelsim.mapping.lifetime import alive
 from accelsim.mapping.load import parse_mapping
 from accelsim.mapping.model import OUTSIDE
 from accelsim.mapping.model import Group as PlacedGroup
@@ -347,8 +348,9 @@ class Group:
             inner = {f"{c}_{s}": a // s for a, s in pairwise(spans)}
             splits[c] = {f"{c}_{spans[0]}": "rest", **inner}
         at = {e.name: self.loops(e, r) for e, r in self.each()}
-        longest = max(at.values(), key=len)
-        group = {"split": splits, "loops": [*longest], "einsums": list(at), "at": at, "overlap": self.space.overlap}
+        shared = [f"{c}_{tile}" for c, tile in self.nest]  # where Einsums take turns it matters which are shared
+        loops = shared if self.space.overlap == "sequential" else max(at.values(), key=len)
+        group = {"split": splits, "loops": [*loops], "einsums": list(at), "at": at, "overlap": self.space.overlap}
         spatial = {
             e.name: {dim: [f"{c}_{s}" for c, n in ranks for s in self.spans(c) if s < n] for dim, ranks in r.spread}
             for e, r in self.each()
@@ -422,12 +424,24 @@ class Group:
             energy += float((read * component.energy_pj["read"] + write * component.energy_pj["write"]) / width)
             ports += [float(port.seconds(read, write)) for port in level.ports]
             if level.capacity_bytes is not None:
-                kept = level.name in view.plan.keep
-                held.append(float(occupied(view, level.name, mine).get(tensor, 0)) if kept else 0.0)
+                held += self._held(tensor, level.name, view, mine)
         for e, r in self.touching(tensor):
             if any(a.tensor == tensor for a in operands(e)) and not self._is_local(tensor, way, e, r):
                 energy += self.registers_pj(seen, r, tensor)
         return np.array([*held, energy, *ports])
+
+    def _held(self, tensor: str, level: str, view: Placement, mine: PlacedGroup) -> list[float]:
+        """Bytes held: once, or while each of the Einsums runs if they take turns."""
+        moments = range(len(self.einsums) if self.space.overlap == "sequential" else 1)
+        if level not in view.plan.keep or tensor not in view.plan.keep[level].tensors:
+            return [0.0 for _ in moments]
+        size = float(occupied(view, level, mine).get(tensor, 0))
+        during = alive(view, mine, tensor, view.plan.keep[level].tensors[tensor].at)
+        return [size if at in during else 0.0 for at in moments]
+
+    def room(self) -> Floats:
+        """The capacity of each level at each moment."""
+        return np.repeat(self.space.capacity, len(self.einsums) if self.space.overlap == "sequential" else 1)
 
     def _traffic(self, seen: Seen) -> dict[str, dict[str, Transfer]]:
         """Of the last placement only: it is asked for each of its tensors."""

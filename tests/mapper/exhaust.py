@@ -104,11 +104,12 @@ def group_front(space: Space, einsums: tuple[Einsum, ...], count: Count) -> list
         if not all(options for _, options in ways):
             continue
         least = np.sum([np.min([c for _, c in options], axis=0) for _, options in ways], axis=0)
-        caps = len(space.capacity)
+        room = group.room()
+        caps = len(room)
         low = (max(seconds, least[caps + 1 :].max()), energy + least[caps])
         if any(b.seconds <= low[0] * NEAR and b.energy_pj <= low[1] * NEAR for b in found):
             continue
-        for total, chosen in folded([options for _, options in ways], space.capacity):
+        for total, chosen in folded([options for _, options in ways], room):
             keep = dict(zip((t for t, _ in ways), chosen, strict=True))
             found.append(Best(max(seconds, total[caps + 1 :].max()), energy + total[caps], ((group, keep),)))
         found = front_of(found)

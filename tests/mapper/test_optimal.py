@@ -70,6 +70,8 @@ CASES = (
     Small("one-port", (*SMALL, "levels.l1.capacity=24 B"), "convolution", ("C=1", "K=3", "M=5", "S=2"), 50),
     Small("lanes-only", ("levels.l1.capacity=24 B",), "heads", ("H=6", "R=2", "E=2", "M=3"), 50),
     Small("one-port", (*SMALL, "levels.l1.capacity=24 B"), "shared", ("M=4", "N=2", "K=2", "J=2"), 99, 9, "sequential"),
+    Small("one-port", (*ONE, "levels.l1.capacity=12 B"), "chain", ("M=2", "N=2", "K=2", "J=2"), 100, 9, "sequential"),
+    Small("lanes-only", ("levels.l1.capacity=16 B",), "elementwise", ("M=4", "N=3"), 60, 9, "sequential"),
     Small(
         "lanes-only",
         ("units.line.lanes=4", "levels.l1.capacity=32 B"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +17,7 @@ from accelsim.mapper.search import best_mappings
 from accelsim.mapper.write import mapping_text
 from accelsim.mapping.bind import place
 from accelsim.mapping.load import parse_mapping
-from accelsim.workload import load_workload, steps
+from accelsim.workload import Workload, load_workload, steps
 from tests.source import ROOT
 
 CASES = ROOT / "benchmarks" / "mapper_cases"
@@ -33,6 +35,26 @@ class Golden:
     most_fused: int | None = None
 
 
+def chain(count: int) -> str:
+    """So many products of 4096 x 4096 matrices, each with the result of the one before."""
+    ranks = "abcdefghi"[: count + 1]
+    weights = ", ".join(f"W{at}: [{a}, {b}]" for at, (a, b) in enumerate(pairwise(ranks), 1))
+    lines = "".join(
+        f"  T{at}[m,{b}] = T{at - 1}[m,{a}] * W{at}[{a},{b}]\n" for at, (a, b) in enumerate(pairwise(ranks), 1)
+    )
+    sizes = ", ".join(f"{rank}: N" for rank in f"m{ranks}")
+    return (
+        "schema: accelsim/workload/1\nname: chain\nsource: a test\n"
+        f"function: {{inputs: {{T0: [m, a], {weights}}}, outputs: {{T{count}: [m, {ranks[-1]}]}}}}\n"
+        f"params: {{N: 4096}}\nranks: {{{sizes}}}\ntypes: {{default: int8}}\neinsums: |\n{lines}"
+    )
+
+
+CHAINS = {
+    2: Golden("", (), 0.030976914392671875, 0.002097151940688491),
+    4: Golden("", (), 0.059771448447752895, 0.004194303881376982),
+    8: Golden("", (), 0.11736051655791498, 0.008388607762753963),
+}
 ROWS = {
     "gemm 512": Golden("gemm", ("M=512",), 7.14416e-5, 2.048e-6),
     "gemm 4096": Golden("gemm", ("M=4096",), 0.016579647365131362, 0.0010485759703442454),
@@ -47,9 +69,13 @@ ROWS = {
 
 def optimum(row: Golden, limits: Limits) -> tuple[float, float]:
     """Joules and seconds of the mapping that is found, as depth `analytic` counts them."""
+    workload = load_workload(str(CASES / f"{row.workload}.yaml"), list(row.sizes))
+    return found(workload, replace(limits, most_fused=row.most_fused))
+
+
+def found(workload: Workload, limits: Limits) -> tuple[float, float]:
     arch = load_arch("reference")
-    (step,) = steps(load_workload(str(CASES / f"{row.workload}.yaml"), list(row.sizes)), lambda function: None)
-    limits = replace(limits, most_fused=row.most_fused)
+    (step,) = steps(workload, lambda function: None)
     problem = Problem(arch, step)
     best = min(best_mappings(problem, limits, Tally()), key=lambda found: found.seconds * found.energy_pj)
     placed = place(parse_mapping(mapping_text(problem, "found", best.groups, limits), "found.yaml"), arch, step)
@@ -64,6 +90,16 @@ def optimum(row: Golden, limits: Limits) -> tuple[float, float]:
 def test_the_same_space_has_the_same_optimum(name: str) -> None:
     row = ROWS[name]
     assert optimum(row, SAME_SPACE) == pytest.approx((row.joules, row.seconds), rel=1e-6)
+
+
+@pytest.mark.golden
+@pytest.mark.parametrize("count", CHAINS)
+def test_chains_of_products_have_the_same_optimum(count: int, tmp_path: Path) -> None:
+    """All in one group: what one product makes is kept until the next has used it, and no longer."""
+    path = tmp_path / "chain.yaml"
+    path.write_text(chain(count), encoding="utf-8")
+    row = CHAINS[count]
+    assert found(load_workload(str(path)), SAME_SPACE) == pytest.approx((row.joules, row.seconds), rel=1e-6)
 
 
 @pytest.mark.golden

@@ -13,6 +13,7 @@ from accelsim.einsum.ast import Int
 from accelsim.einsum.walk import coordinates
 from accelsim.errors import AccelsimError
 from accelsim.mapping.bind import Placement
+from accelsim.mapping.capacity import check_reservations
 from accelsim.mapping.model import Group
 from accelsim.program.check import is_here
 from accelsim.program.lower.flows import Setting
@@ -73,6 +74,7 @@ class Setup:
 
 def lowered(setup: Setup, resources: Mapping[str, str]) -> Lowered:
     """The loops, tasks and buffers of a group; `resources` names the resource of every unit."""
+    check_reservations(setup.placement, setup.group)
     nest = nest_of(setup.placement, setup.group, setup.tables)
     runs = runs_of(nest, setup.group)
     found = {name: _task(setup, nest, run, resources) for name, run in runs.items()}

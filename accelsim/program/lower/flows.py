@@ -12,7 +12,7 @@ from accelsim.arch.model import AccessKind, Level, Port
 from accelsim.cost.images import Counter, Visit
 from accelsim.cost.traffic import Use
 from accelsim.einsum.walk import coordinates
-from accelsim.mapping.capacity import loops_to
+from accelsim.mapping.lifetime import loops_to
 from accelsim.mapping.model import Group, Kept
 from accelsim.program.lower.nest import Nest, Run
 from accelsim.program.lower.numbers import Amount, Tables, amount, less
