@@ -10,7 +10,8 @@ import pytest
 from accelsim.analyze import Analysis, analyze
 from accelsim.einsum.counts import count
 from accelsim.version import VERSION
-from accelsim.workload import find_workloads, load_workload, parameter_names, steps
+from accelsim.workload import find_workloads, load_workload, steps
+from tests.workload.shipped import without_value
 
 SIZES = ["B=2", "H=3", "E=4", "M=10", "P=10"]
 
@@ -114,11 +115,8 @@ def test_the_page_of_a_layer_ends_with_the_total() -> None:
 @pytest.mark.parametrize("name", [name for name, _ in find_workloads()])
 def test_every_shipped_workload_is_analyzed_in_every_form(name: str) -> None:
     """All forms of a function have the same compulsory bytes, and none multiplies less than the plain one."""
-    given = {"L": 32, "B": 2, "H": 4, "G": 2, "E": 8, "M": 32, "D": 16, "S": 24, "NB": 4, "BS": 8, "TOP": 2, "W": 8}
-    given |= {"P": 32} if name in ("linear", "projection", "output-projection") else {}
-    given |= {"F": 8} if name == "output-projection" else {}
-    known = parameter_names(name)
-    sizes = [f"{key}={value}" for key, value in given.items() if key in known]
+    given = {"L": 32, "B": 2, "H": 4, "G": 2, "M": 32, "D": 16, "S": 24, "NB": 4, "TOP": 2, "P": 32, "R": 3}
+    sizes = [f"{key}={given.get(key, 8)}" for key in without_value(name)]
     forms = load_workload(name, sizes).cascades
     found = [analyzed(name, [*sizes, f"cascade={form}"]) for form in forms] or [analyzed(name, sizes)]
     assert len({one.bytes for one in found}) == 1

@@ -16,6 +16,7 @@ from accelsim.overrides import apply_set, resolve_base, split_override
 from accelsim.shipped import data_dir, shipped_names
 from accelsim.workload import find_workloads, load_workload, parameter_names, steps
 from accelsim.yamlfile import Node, load_text
+from tests.workload.shipped import without_value
 
 SIZES = ["B=1", "H=2", "E=4", "M=8"]
 OWN = """\
@@ -85,10 +86,8 @@ def test_every_name_on_offer_is_a_workload() -> None:
     assert set(shipped_names("workloads")) < set(names)
     assert len(set(names)) == len(names)
     for name in names:
-        values = dict.fromkeys(parameter_names(name), "8")
-        values |= {key: "2" for key in ("H", "G", "TOP") if key in values}
-        given = [f"{key}={value}" for key, value in values.items() if key not in ("R", "M", "POOL")]
-        assert steps(load_workload(name, [*given, *(["M=8"] if "NB" not in values and "M" in values else [])]))
+        small = ("H", "G", "TOP")
+        assert steps(load_workload(name, [f"{key}={2 if key in small else 8}" for key in without_value(name)]))
 
 
 @pytest.mark.parametrize("name", shipped_names("workloads"))
