@@ -87,8 +87,16 @@ class Problem:
 
     @cached_property
     def einsums(self) -> tuple[Einsum, ...]:
-        """Those that do work, in the order written."""
-        return tuple(e for e in self.step.shapes.cascade.einsums if not is_start(e))
+        """Those that do work: in the order written, but behind what makes their operands."""
+        cascade, found = self.step.shapes.cascade, list[Einsum]()
+        part_of = {cascade.einsums[at].name: part for part in cascade.components for at in part}
+        rest = [e for e in cascade.einsums if not is_start(e)]
+        while rest:
+            ahead = {e.tensor: part_of[e.name] for e in rest}
+            ready = next(e for e in rest if all(ahead.get(a.tensor) in (None, part_of[e.name]) for a in e.reads))
+            found.append(ready)
+            rest.remove(ready)
+        return tuple(found)
 
     @cached_property
     def coordinates(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from accelsim.cost.analytic import step_cost
 from accelsim.cost.bound import step_bound
 from accelsim.errors import AccelsimError
 from accelsim.mapper.assign import assignments
+from accelsim.mapper.fold import FASTEST
 from accelsim.mapper.group import GroupPoint, Tally
 from accelsim.mapper.limits import Limits
 from accelsim.mapper.nest import Nest
@@ -21,6 +23,7 @@ from accelsim.mapper.write import mapping_text
 from accelsim.mapping.capacity import occupied
 from accelsim.mapping.load import parse_mapping
 from accelsim.simulate import simulate
+from accelsim.workload import load_workload
 from tests.mapper.machines import arch_of, placement_of, problem_of, workload_of
 
 NEAR = 1 + 1e-9
@@ -188,3 +191,30 @@ def fused(one: Problem, tiles: dict[str, int], keeps: dict[str, Chain]) -> Group
     keeping = tuple(Keeping(tensor, chain) for tensor, chain in keeps.items())
     names = tuple(e.name for e in one.einsums)
     return GroupPoint(0.0, 0.0, 0.0, names, nest, tiles, picked, keeping)
+
+
+ORDER = """\
+schema: accelsim/workload/1
+name: order
+source: a test
+function: {inputs: {Q: [c, e], K: [e, f]}, outputs: {Y: [c, f]}}
+params: {C: 4, E: 16, F: 16}
+ranks: {c: C, e: E, f: F}
+types: {default: fp16}
+einsums: |
+"""
+LINES = "  Y[c,f] = Q[c,e] * S[e,f]\n", "  S[e,f] = K[e,f] + K[e,f]\n"
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_the_order_of_lines_makes_no_difference(most: int, tmp_path: Path) -> None:
+    """A line above one that it reads runs after it."""
+    found = []
+    for name, lines in (("before", LINES), ("behind", LINES[::-1])):
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(ORDER + "".join(lines), encoding="utf-8")
+        problem = problem_of(arch_of("reference"), load_workload(str(path)))
+        (best,) = best_mappings(problem, Limits(most_fused=most), Tally(), FASTEST)
+        assert step_cost(placement_of(problem, best.groups, Limits())).seconds == pytest.approx(best.seconds, rel=1e-12)
+        found.append((best.seconds, best.energy_pj, [group.einsums for group in best.groups]))
+    assert found[0] == found[1]
