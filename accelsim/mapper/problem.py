@@ -71,7 +71,8 @@ class Problem:
 
     Attributes:
         exact: answers of the exact counter.
-        shapes_of: whether the amounts of a touch are products, how many elements it touches, and its lone indices.
+        shapes_of: how many elements a touch has, and its lone indices.
+        loose_of: the coordinates of a touch that amounts are products over.
         waited: what is summed over between two Einsums.
         without: of a touch that writes, results of reductions over no points.
         factors: for an access (by identity) what the size of its tile is a product of.
@@ -80,7 +81,8 @@ class Problem:
     arch: Arch
     step: Step
     exact: dict[tuple[object, ...], int] = field(default_factory=dict)
-    shapes_of: dict[Touch, tuple[bool, int, tuple[Index, ...]]] = field(default_factory=dict)
+    shapes_of: dict[Touch, tuple[int, tuple[Index, ...]]] = field(default_factory=dict)
+    loose_of: dict[Touch, frozenset[str]] = field(default_factory=dict)
     waited: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     without: dict[Touch, int] = field(default_factory=dict)
     factors: dict[int, tuple[tuple[int, tuple[str, ...], bool], ...] | None] = field(default_factory=dict)
@@ -154,10 +156,9 @@ class Problem:
         """
         found: set[str] = set()
         for einsum in self.einsums:
-            touches = (self.writes[einsum.name], *self.reads[einsum.name])
-            if any(not self.is_product(touch) for touch in touches):
-                found |= set(einsum.coordinates)
-            found |= {c for touch in touches for index in self._shape(touch)[2] for c in coordinates(index)}
+            for touch in (self.writes[einsum.name], *self.reads[einsum.name]):
+                found |= set(einsum.coordinates) - self.loose(touch)
+                found |= {c for index in self._shape(touch)[1] for c in coordinates(index)}
         return frozenset(found)
 
     def waits(self, maker: Einsum, reader: Einsum) -> frozenset[str]:
@@ -210,28 +211,46 @@ class Problem:
 
     def is_product(self, touch: Touch) -> bool:
         """Whether every coordinate of the accesses is an index of its own and every point exists."""
-        return self._shape(touch)[0]
+        return len(self.loose(touch)) == len(touch.einsum.coordinates)
+
+    def loose(self, touch: Touch) -> frozenset[str]:
+        """The coordinates that amounts are products over: no mask and no index ties them to another one."""
+        if touch not in self.loose_of:
+            self.loose_of[touch] = frozenset(touch.einsum.coordinates) - self._tied(touch)
+        return self.loose_of[touch]
+
+    def _tied(self, touch: Touch) -> set[str]:
+        every, first = set(touch.einsum.coordinates), touch.accesses[0]
+        masks = self._present.presences[touch.einsum.name], self._present.elements.get(touch.tensor)
+        never = any(mask is not None and not coordinates(mask) for mask in masks)
+        if never or len(set(map(indices_of, touch.accesses))) > 1:
+            return every
+        presence, exists = masks
+        each = [set(coordinates(index)) for index in first.indices]
+        found = set(coordinates(presence)) | {c for c in every if sum(c in names for names in each) > 1}
+        dims = self.step.shapes.cascade.tensors[touch.tensor]
+        for name in coordinates(exists):
+            found |= each[dims.index(name)] if name in dims else every
+        for index, names in zip(first.indices, each, strict=True):
+            if names and not self._names_one(index) and not is_lone(first, index, self.sizes):
+                found |= names
+        while more := {c for names in each if names & found for c in names - found}:
+            found |= more
+        return found
 
     def elements(self, touch: Touch) -> int:
         """Elements that the accesses touch at all."""
-        return self._shape(touch)[1]
+        return self._shape(touch)[0]
 
-    def _shape(self, touch: Touch) -> tuple[bool, int, tuple[Index, ...]]:
+    def _shape(self, touch: Touch) -> tuple[int, tuple[Index, ...]]:
+        """How many elements a touch has, and its indices that several values of one coordinate share."""
         if touch not in self.shapes_of:
-            product = self._is_product(touch)
-            elements = self._volume(touch) if product else self._counted([touch], {}, {})
-            lone = [i for i in touch.accesses[0].indices if product and coordinates(i) and not self._names_one(i)]
-            self.shapes_of[touch] = product, elements, tuple(lone)
+            elements = self._volume(touch) if self.is_product(touch) else self._counted([touch], {}, {})
+            loose = self.loose(touch)
+            indices = [(i, set(coordinates(i))) for i in touch.accesses[0].indices]
+            lone = [i for i, names in indices if names and names <= loose and not self._names_one(i)]
+            self.shapes_of[touch] = elements, tuple(lone)
         return self.shapes_of[touch]
-
-    def _is_product(self, touch: Touch) -> bool:
-        counter = self._present
-        if counter.presences[touch.einsum.name] is not None or counter.elements.get(touch.tensor) is not None:
-            return False
-        if len(set(map(indices_of, touch.accesses))) > 1:
-            return False
-        first = touch.accesses[0]
-        return all(not coordinates(i) or self._names_one(i) or is_lone(first, i, self.sizes) for i in first.indices)
 
     def _names_one(self, index: Index) -> bool:
         return index.edge is None and tells_apart(index.expr, self.step.shapes.cascade.splits)
@@ -257,13 +276,14 @@ class Problem:
         """Distinct (iteration of the loops, PE along the coordinates in `pes`, element) of a touch."""
         own = {c: tile for c, tile in tiles.items() if c in touch.einsum.coordinates}
         lanes = {c: n for c, n in (pes or {}).items() if c in touch.einsum.coordinates}
-        if not self.is_product(touch):
-            return self._each([touch], own, lanes)
-        found: Amount = self.elements(touch)
+        loose = self.loose(touch)
+        tied = {c: n for c, n in own.items() if c not in loose}
+        on_pes = {c: n for c, n in lanes.items() if c not in loose}
+        found: Amount = self._each([touch], tied, on_pes) if tied or on_pes else self.elements(touch)
         for c in touch.einsum.coordinates:
-            if c not in touch.names:
+            if c not in touch.names and c in loose:
                 found = found * places(self.sizes[c], own.get(c), lanes.get(c))
-        for index in self._shape(touch)[2] if own or lanes else ():
+        for index in self._shape(touch)[1] if own or lanes else ():
             (c,) = coordinates(index)
             whole = pairs_along(index.expr, self.sizes[c], self.values, 0, 0)
             found = found * self._along(index.expr, c, own.get(c), lanes.get(c)) / whole
