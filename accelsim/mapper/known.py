@@ -120,13 +120,16 @@ class Known:
         found = multiples(size, unit) if every else useful_tiles(size, unit)
         return [tile for tile in found[:-1] if not (self.limits.perfect and size % tile)]
 
-    def kept(self, group: Scene, grid: Grid, parcel: Parcel) -> Kept:
+    def kept(self, group: Scene, grid: Grid, parcel: Parcel, alive: Alive) -> Kept:
         """The ways to keep a parcel with the tiles of a grid; no way where the grid is empty.
 
         Loops that none of those who touch the parcel run in make no difference: the rest is worked out once.
+
+        Args:
+            alive: what `alive_of` says of the parcel in the nest of the grid.
         """
         inner = _narrowed(grid, parcel)
-        base = self.kept_within(group, grid, parcel)
+        base = self.kept_within(group, grid, parcel, alive)
         if inner[0] == grid[0] or not base.ways:
             return base
         key = (id(base), grid)
@@ -137,9 +140,8 @@ class Known:
             self._kept[key] = Kept(ways, base.columns[:, places], base.least)
         return self._kept[key]
 
-    def kept_within(self, group: Scene, grid: Grid, parcel: Parcel) -> Kept:
+    def kept_within(self, group: Scene, grid: Grid, parcel: Parcel, alive: Alive) -> Kept:
         """The same in the loops that those run in who touch the parcel."""
-        alive = _alive(replace(group, nest=grid[0]), parcel)
         grid = _narrowed(grid, parcel)
         faces = tuple(group.picked[e.name].key for e in parcel.touching)
         leaves = tuple(map(group.leaves, parcel.tensors))
@@ -210,7 +212,7 @@ def _sum(chosen: Sequence[tuple[Keeping, Floats]]) -> Floats:
     return total
 
 
-def _alive(group: Scene, parcel: Parcel) -> Alive:
+def alive_of(group: Scene, parcel: Parcel) -> Alive:
     """Of each tensor when it takes room, for each depth of those loops that make a difference to the parcel."""
     order = group.nest.order
     depths = [0, *(at for at, c in enumerate(order, 1) if any(c in e.coordinates for e in parcel.touching))]

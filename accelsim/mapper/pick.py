@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain, combinations, pairwise
 from operator import add, gt
@@ -13,7 +13,7 @@ from accelsim.mapper.assign import Assignment
 from accelsim.mapper.bound import Bound
 from accelsim.mapper.columns import Columns
 from accelsim.mapper.floor import Cycles, compulsory, fewest
-from accelsim.mapper.known import Kept, Known, Parcel
+from accelsim.mapper.known import Alive, Kept, Known, Parcel, alive_of
 from accelsim.mapper.nest import Nest, batch_of, nests, steady, visible
 from accelsim.mapper.tensors import Scene
 
@@ -70,6 +70,7 @@ class Members:
     known: Known
     einsums: tuple[Einsum, ...]
     _least: dict[tuple[object, ...], tuple[float, ...]] = field(default_factory=dict)
+    _alive: dict[tuple[object, ...], Alive] = field(default_factory=dict)
     _choices: dict[frozenset[str], tuple[tuple[Choice, ...], ...]] = field(default_factory=dict)
 
     @cached_property
@@ -146,7 +147,8 @@ class Members:
 
     def kept(self, nest: Nest, picked: Mapping[str, Assignment], parcel: Parcel, units: Mapping[str, int]) -> Kept:
         """The ways to keep a parcel, with tiles of those units."""
-        return self.known.kept(self._scene(picked), (nest, tuple(units.items()), self.steady), parcel)
+        grid = (nest, tuple(units.items()), self.steady)
+        return self.known.kept(self._scene(picked), grid, parcel, self._alive_of(nest, parcel))
 
     def choices(self, alone: frozenset[str]) -> tuple[tuple[Choice, ...], ...]:
         """Of each Einsum; not on a unit on which it takes longer than all of them on their fastest ones in turn."""
@@ -174,9 +176,17 @@ class Members:
             units = units_of(parcel.touching, nest, picked)
             if units is not None:
                 grid = (nest, tuple(units.items()), self.steady)
-                found = self.known.kept_within(self._scene(picked), grid, parcel).least
+                alive = self._alive_of(nest, parcel)
+                found = self.known.kept_within(self._scene(picked), grid, parcel, alive).least
             self._least[key] = found
         return self._least[key]
+
+    def _alive_of(self, nest: Nest, parcel: Parcel) -> Alive:
+        """When the tensors of a parcel take room in a nest."""
+        key = (nest, parcel.tensors)
+        if key not in self._alive:
+            self._alive[key] = alive_of(replace(self._scene({}), nest=nest), parcel)
+        return self._alive[key]
 
     def _scene(self, picked: Mapping[str, Assignment]) -> Scene:
         """The group without its loops."""

@@ -167,6 +167,11 @@ class Scene:
         """How often what is held may change in an iteration: for Einsums that take turns, with each."""
         return len(self.einsums) if self.limits.overlap == "sequential" else 1
 
+    @cached_property
+    def shared(self) -> tuple[tuple[str, ...], ...]:
+        """Of each Einsum the loops of the nest that are not its own."""
+        return tuple(self.nest.loops_of(einsum, len(self.nest.order)) for einsum in self.einsums)
+
     def alive(self, tensor: str, depth: int) -> range:
         """The moments at which a tensor that is kept at a depth takes room (`accelsim.mapping.lifetime`)."""
         every = range(self.moments)
@@ -174,8 +179,7 @@ class Scene:
         if len(every) == 1 or tensor in self.problem.step.shapes.cascade.generative:
             return every
         names = frozenset(c for touch in touches for c in touch.names)
-        shared = [self.nest.loops_of(einsum, len(self.nest.order)) for einsum in self.einsums]
-        found: set[int] = set()
+        found, shared = set[int](), self.shared
         for touch in touches:
             place, around = self.einsums.index(touch.einsum), loops_to(self.nest, touch.einsum, names, depth)
             inside = shared[place][: len(around) + 1]
