@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from accelsim.arch import Arch, load_arch
 from accelsim.errors import AccelsimError, Mark, nearest
@@ -15,6 +16,8 @@ from accelsim.workload.load import parameter_names
 from accelsim.yamlfile import Node
 
 KINDS = ("arch", "workload", "mapping")
+Names: TypeAlias = "str | Sequence[str] | None"
+"""Mappings by name or path: one, several for different functions, or those that are shipped."""
 
 
 @dataclass(frozen=True)
@@ -26,32 +29,42 @@ class Overrides:
     mapping: tuple[str, ...] = ()
 
 
-def route(arch: str, workload: str, mapping: str | None, texts: Sequence[str]) -> Overrides:
+def names_of(mapping: Names) -> tuple[str, ...]:
+    return (mapping,) if isinstance(mapping, str) else tuple(mapping or ())
+
+
+def route(arch: str, workload: str, mapping: Names, texts: Sequence[str]) -> Overrides:
     """Every override with its document.
 
     A path that begins with `arch.`, `workload.` or `mapping.` goes there. A bare key is a parameter of the workload, or
     the one key of that name in the architecture or the mapping.
 
     Raises:
-        AccelsimError: a key that nothing has, with the nearest, or that several places have, with their paths.
+        AccelsimError: a key that nothing has, with the nearest, or that several places have, with their paths, or a
+            value of a mapping where several are given.
     """
     found: dict[str, list[str]] = {kind: [] for kind in KINDS}
+    names = names_of(mapping)
     for text in texts:
         path, _ = split_override(text)
         value = text.partition("=")[2]
         kind, dot, rest = path.partition(".")
-        if kind in KINDS and dot:
-            found[kind].append(f"{rest}={value}")
-        elif path in (*parameter_names(workload), "cascade"):
-            found["workload"].append(text)
-        else:
-            kind, rest = _only_place(path, arch, workload, mapping)
-            found[kind].append(f"{rest}={value}")
+        if path in (*parameter_names(workload), "cascade"):
+            kind, rest = "workload", path
+        elif kind not in KINDS or not dot:
+            kind, rest = _only_place(path, arch, workload, names)
+        if kind == "mapping" and len(names) > 1:
+            raise AccelsimError(
+                f'"{path}": {", ".join(names)} are given, and --set does not say which of them is meant: '
+                "change its file",
+                Mark("--set", 1, 1),
+            )
+        found[kind].append(f"{rest}={value}")
     return Overrides(*(tuple(found[kind]) for kind in KINDS))
 
 
-def _only_place(key: str, arch: str, workload: str, mapping: str | None) -> tuple[str, str]:
-    places = list(_places(arch, workload, mapping))
+def _only_place(key: str, arch: str, workload: str, mappings: Sequence[str]) -> tuple[str, str]:
+    places = list(dict.fromkeys(_places(arch, workload, mappings)))
     hits = [(kind, path) for kind, path in places if path.rpartition(".")[2] == key or path == key]
     mark = Mark("--set", 1, 1)
     if len(hits) > 1:
@@ -63,15 +76,14 @@ def _only_place(key: str, arch: str, workload: str, mapping: str | None) -> tupl
     return hits[0]
 
 
-def _places(arch: str, workload: str, mapping: str | None) -> Iterator[tuple[str, str]]:
-    """Every key of the architecture and of the mapping, as dotted paths."""
+def _places(arch: str, workload: str, mappings: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Every key of the architecture and of the mappings, as dotted paths."""
     loaded = load_arch(arch)
     yield from (("arch", path) for path in _paths(loaded.resolved))
-    plan = load_mapping(mapping).document if mapping is not None else _default_plan(loaded, workload)
-    if plan is None:
-        return
-    yield from (("mapping", path) for path in _paths(plan))
-    yield from (("mapping", path) for path in _unsaid(plan))
+    own = () if mappings else (_default_plan(loaded, workload),)
+    for plan in (*(load_mapping(name).document for name in mappings), *own):
+        if plan is not None:
+            yield from (("mapping", path) for path in (*_paths(plan), *_unsaid(plan)))
 
 
 def _default_plan(arch: Arch, workload: str) -> Node | None:

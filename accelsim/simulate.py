@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from accelsim.arch import Arch, load_arch
 from accelsim.arch.model import Component
@@ -18,7 +18,7 @@ from accelsim.mapping import Mapping, Placement, default_mapping, load_mapping, 
 from accelsim.mapping.bind import mapping_parameters
 from accelsim.mapping.sense import doubts
 from accelsim.result import EinsumUse, Machine, Part, Result, Transfer, UnitUse
-from accelsim.route import Overrides, route
+from accelsim.route import Names, Overrides, names_of, route
 from accelsim.version import VERSION
 from accelsim.workload import Step, Workload, load_workload, steps
 from accelsim.yamlfile import Node
@@ -27,13 +27,16 @@ if TYPE_CHECKING:
     from accelsim.program.timed import Timed
 
 DEPTHS = ("bound", "analytic", "cycle")
+Mappings: TypeAlias = "Mapping | Sequence[Mapping] | None"
+"""One or several, each for the functions that it names; every other function takes what is shipped for it."""
 
 
-def simulate(arch: Arch, workload: Workload, mapping: Mapping | None = None, depth: str = "analytic") -> Result:
+def simulate(arch: Arch, workload: Workload, mapping: Mappings = None, depth: str = "analytic") -> Result:
     """What a workload costs on an architecture.
 
     Args:
-        mapping: how it runs; None takes the shipped mapping of every function of the workload on this architecture.
+        mapping: how it runs: a mapping, or several for different functions of the workload; a function that none is for
+            takes the mapping that is shipped for it on this architecture.
         depth: `bound`, `analytic` or `cycle`.
 
     >>> import accelsim as ac
@@ -42,12 +45,15 @@ def simulate(arch: Arch, workload: Workload, mapping: Mapping | None = None, dep
     1892352
 
     Raises:
-        AccelsimError: an unknown depth, no mapping, or a mapping that does not fit the workload or the hardware.
+        AccelsimError: an unknown depth, no mapping, two for the same function, or a mapping that does not fit the
+            workload or the hardware.
     """
     if depth not in DEPTHS:
         raise AccelsimError(f'unknown depth "{depth}"{nearest(depth, DEPTHS)}')
     if depth == "bound":
-        built = steps(workload, partial(_offered_cascade, arch, workload, mapping))
+        given = _given(mapping)
+        built = steps(workload, partial(_offered_cascade, arch, workload, given))
+        _check_used(given, workload, built)
         return _result(arch, workload, depth, [(step, step_bound(arch, step)) for step in built])
     return simulate_placed(arch, workload, placed(arch, workload, mapping), depth)
 
@@ -66,7 +72,7 @@ def simulate_placed(
 
 
 def executed(
-    arch: Arch, workload: Workload, mapping: Mapping | None = None, *, skip: bool = True, trace: int = 0
+    arch: Arch, workload: Workload, mapping: Mappings = None, *, skip: bool = True, trace: int = 0
 ) -> tuple[Result, Timed]:
     """Depth `cycle` with the program that ran and its run.
 
@@ -89,7 +95,7 @@ def _executed(
 
 
 def simulate_named(
-    arch: str, workload: str, overrides: Sequence[str] = (), mapping: str | None = None, depth: str = "analytic"
+    arch: str, workload: str, overrides: Sequence[str] = (), mapping: Names = None, depth: str = "analytic"
 ) -> Result:
     """`simulate` on names or paths, with `path=value` overrides of any of the three."""
     found = load_named(arch, workload, overrides, mapping)
@@ -97,32 +103,39 @@ def simulate_named(
 
 
 def load_named(
-    arch: str, workload: str, overrides: Sequence[str] = (), mapping: str | None = None
-) -> tuple[Arch, Workload, Mapping | None]:
-    """Architecture, workload and mapping (None: the shipped ones) with each override where it belongs."""
+    arch: str, workload: str, overrides: Sequence[str] = (), mapping: Names = None
+) -> tuple[Arch, Workload, tuple[Mapping, ...]]:
+    """Architecture, workload and the mappings that are given, with each override where it belongs."""
     said: Overrides = route(arch, workload, mapping, overrides)
     loaded = load_arch(arch, said.arch), load_workload(workload, said.workload)
-    if mapping is not None:
-        return (*loaded, load_mapping(mapping, said.mapping))
-    if said.mapping:
+    names = names_of(mapping)
+    if said.mapping and not names:
         function = steps(loaded[1])[0].function
-        return (*loaded, load_mapping(default_mapping(loaded[0], function, loaded[1].cascade).path, said.mapping))
-    return (*loaded, None)
+        names = (default_mapping(loaded[0], function, loaded[1].cascade).path,)
+    return (*loaded, tuple(load_mapping(name, said.mapping) for name in names))
+
+
+def placed(arch: Arch, workload: Workload, mapping: Mappings) -> tuple[Placement, ...]:
+    """Every step of a workload placed on the architecture; memoised on the loaded objects."""
+    return _placed(arch, workload, _given(mapping))
+
+
+def _given(mapping: Mappings) -> tuple[Mapping, ...]:
+    return (mapping,) if isinstance(mapping, Mapping) else tuple(mapping or ())
 
 
 @lru_cache(maxsize=32)
-def placed(arch: Arch, workload: Workload, mapping: Mapping | None) -> tuple[Placement, ...]:
-    """Every step of a workload placed on the architecture; memoised on the loaded objects."""
+def _placed(arch: Arch, workload: Workload, mappings: tuple[Mapping, ...]) -> tuple[Placement, ...]:
     chosen: dict[str, Mapping] = {}
 
     def mapping_of(function: str) -> Mapping:
         if function not in chosen:
-            own = mapping is not None and function in mapping.functions
-            chosen[function] = mapping if own and mapping else default_mapping(arch, function, workload.cascade)
+            own = _given_for(mappings, function)
+            chosen[function] = own or default_mapping(arch, function, workload.cascade)
         return chosen[function]
 
     plain = steps(workload, lambda function: mapping_of(function).cascade)
-    _check_used(mapping, workload, plain)
+    _check_used(mappings, workload, plain)
     given = {step.function: mapping_parameters(mapping_of(step.function), arch, step) for step in plain}
     final = steps(workload, lambda f: mapping_of(f).cascade, lambda f: given[f]) if any(given.values()) else plain
     for step in final:
@@ -130,19 +143,30 @@ def placed(arch: Arch, workload: Workload, mapping: Mapping | None) -> tuple[Pla
     return tuple(place(mapping_of(step.function), arch, step) for step in final)
 
 
-def _offered_cascade(arch: Arch, workload: Workload, mapping: Mapping | None, function: str) -> str | None:
+def _given_for(given: Sequence[Mapping], function: str) -> Mapping | None:
+    """The one that is for a function, None where there is none. Raises AccelsimError where there are two."""
+    found = [mapping for mapping in given if function in mapping.functions]
+    if len(found) > 1:
+        one, two = (f"{mapping.name} ({mapping.path})" for mapping in found[:2])
+        raise AccelsimError(f"mappings {one} and {two} are both for {function}: give one")
+    return found[0] if found else None
+
+
+def _offered_cascade(arch: Arch, workload: Workload, given: Sequence[Mapping], function: str) -> str | None:
     """The cascade that a run would take, so that its bound is a bound of it; None where no mapping is shipped."""
-    if mapping is not None and function in mapping.functions:
+    mapping = _given_for(given, function)
+    if mapping is not None:
         return mapping.cascade
     found = mappings_for(arch, function, workload.cascade)
     return found[0].cascade if found else None
 
 
-def _check_used(mapping: Mapping | None, workload: Workload, built: Sequence[Step]) -> None:
+def _check_used(given: Sequence[Mapping], workload: Workload, built: Sequence[Step]) -> None:
     """Refuse a mapping that is given but written for no step of the workload."""
-    if mapping is not None and not any(step.function in mapping.functions for step in built):
-        functions = ", ".join(mapping.functions)
-        raise AccelsimError(f"mapping {mapping.name} is for {functions}; {workload.name} has none of it")
+    for mapping in given:
+        if not any(step.function in mapping.functions for step in built):
+            functions = ", ".join(mapping.functions)
+            raise AccelsimError(f"mapping {mapping.name} is for {functions}; {workload.name} has none of it")
 
 
 def _check_cascade(mapping: Mapping, step: Step) -> None:

@@ -14,7 +14,7 @@ from accelsim.errors import AccelsimError
 from accelsim.mapping import Mapping, load_mapping
 from accelsim.mapping.load import mappings_of
 from accelsim.result import Result
-from accelsim.route import route
+from accelsim.route import Names, names_of, route
 from accelsim.simulate import load_named, simulate
 from accelsim.workload import Workload, load_workload, steps
 
@@ -58,18 +58,18 @@ class SkiSlope:
 
 
 def what_if(
-    arch: str, workload: str, overrides: Sequence[str] = (), mapping: str | None = None, depth: str = "analytic"
+    arch: str, workload: str, overrides: Sequence[str] = (), mapping: Names = None, depth: str = "analytic"
 ) -> list[Change]:
     """Every resource of the architecture doubled and halved, the mapping adapting as it says (`fit`, `rows(..)`)."""
     said = route(arch, workload, mapping, overrides)
-    loaded_arch, loaded_workload, loaded_mapping = load_named(arch, workload, overrides, mapping)
-    base = simulate(loaded_arch, loaded_workload, loaded_mapping, depth)
+    loaded_arch, loaded_workload, mappings = load_named(arch, workload, overrides, mapping)
+    base = simulate(loaded_arch, loaded_workload, mappings, depth)
     changes = []
     for resource, path, value in _resources(loaded_arch):
         for factor in FACTORS:
             text = f"{path}={_scaled(value, factor)}"
             changes.append(
-                _change(resource, factor, base, (arch, (*said.arch, text)), loaded_workload, (loaded_mapping, depth))
+                _change(resource, factor, base, (arch, (*said.arch, text)), loaded_workload, (mappings, depth))
             )
     return changes
 
@@ -103,7 +103,7 @@ def _change(
     base: Result,
     changed: tuple[str, Sequence[str]],
     workload: Workload,
-    run: tuple[Mapping | None, str],
+    run: tuple[tuple[Mapping, ...], str],
 ) -> Change:
     try:
         result = simulate(load_arch(*changed), workload, *run)
@@ -128,11 +128,11 @@ def _ratio(changed: Fraction | None, base: Fraction | None) -> Fraction | None:
     return changed / base if changed is not None and base else None
 
 
-def ski_slope(arch: str, workload: str, overrides: Sequence[str] = (), mapping: str | None = None) -> SkiSlope:
+def ski_slope(arch: str, workload: str, overrides: Sequence[str] = (), mapping: Names = None) -> SkiSlope:
     """Least off-chip traffic that mappings of the workload's function reach for each size of the buffer.
 
     Args:
-        mapping: the only one that is tried; None: every one that is shipped.
+        mapping: the only one that is tried, or the only ones; None: every one that is shipped.
 
     Raises:
         AccelsimError: a workload of several steps, an architecture without a level on chip, or no mapping that fits.
@@ -146,7 +146,7 @@ def ski_slope(arch: str, workload: str, overrides: Sequence[str] = (), mapping: 
     built = steps(found)
     if len(built) != 1:
         raise AccelsimError(f"{workload} has {len(built)} steps; a ski slope is drawn of one function")
-    own = () if mapping is None else (load_mapping(mapping, said.mapping),)
+    own = tuple(load_mapping(name, said.mapping) for name in names_of(mapping))
     candidates = own or mappings_of(built[0].function, found.cascade)
     points: list[tuple[int, Fraction, str]] = []
     for capacity in _sizes():

@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="for the architectures that it is for (default: their own); may be repeated",
+        help="for the architectures and functions that it is for (default: their own); may be repeated",
     )
     add_depth(parser)
     add_overrides(parser)

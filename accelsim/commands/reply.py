@@ -41,6 +41,17 @@ def add_overrides(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_mappings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--mapping",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a path or a shipped name, for the functions that it is for; may be repeated "
+        "(default: the architecture's own)",
+    )
+
+
 def add_depth(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--depth", default="analytic", metavar="DEPTH", help="bound, analytic (default) or cycle")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from accelsim.commands.names import refuse_swapped
-from accelsim.commands.reply import Reply, add_depth, add_overrides
+from accelsim.commands.reply import Reply, add_depth, add_mappings, add_overrides
 from accelsim.errors import AccelsimError
 from accelsim.result import Result
 
@@ -22,7 +22,7 @@ HELP = "time, energy, traffic and utilisation of a workload on an architecture"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("arch", metavar="ARCH", help="a path or a shipped name")
     parser.add_argument("workload", metavar="WORKLOAD", help="a path or a shipped name")
-    parser.add_argument("--mapping", metavar="FILE", help="a path or a shipped name (default: the architecture's own)")
+    add_mappings(parser)
     parser.add_argument(
         "--out",
         metavar="DIR",

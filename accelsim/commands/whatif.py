@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from accelsim.commands.names import refuse_swapped
-from accelsim.commands.reply import Reply, add_overrides
+from accelsim.commands.reply import Reply, add_mappings, add_overrides
 from accelsim.errors import AccelsimError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ HELP = "every resource doubled and halved: speed-up, energy, area"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("arch", metavar="ARCH", help="a path or a shipped name")
     parser.add_argument("workload", metavar="WORKLOAD", help="a path or a shipped name")
-    parser.add_argument("--mapping", metavar="FILE", help="a path or a shipped name (default: the architecture's own)")
+    add_mappings(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="also draw both answers")
     add_overrides(parser)
 
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> Reply:
     return Reply("\n".join([changes_text(changes), "", below, *drawn]), document)
 
 
-def _slope(arch: str, workload: str, overrides: Sequence[str], mapping: str | None) -> tuple[SkiSlope | None, str]:
+def _slope(arch: str, workload: str, overrides: Sequence[str], mapping: Sequence[str]) -> tuple[SkiSlope | None, str]:
     """The slope, or why there is none: what_if is answered all the same."""
     from accelsim.whatif import ski_slope
 

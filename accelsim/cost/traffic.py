@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from accelsim.cost.images import Counter, Visit, operands
-from accelsim.cost.waits import Waits
+from accelsim.cost.waits import Waiting
 from accelsim.einsum.ast import Access
 from accelsim.einsum.cascade import Einsum
 from accelsim.einsum.walk import coordinates
@@ -219,8 +219,8 @@ class _Transfers:
     def _check_wait(self, maker: Use, use: Use, kept: Kept | None) -> None:
         if kept is not None and not kept.fraction:
             return
-        waits = Waits(self.placement, self.counter, self.group)
-        found = waits.outlasting(maker.einsum, use.einsum, kept.at if kept else None)
+        waiting = Waiting(self.placement, self.counter, self.group)
+        found = waiting.outlasting(maker.einsum, use.einsum, kept.at if kept else None)
         if found is None:
             return
         (middle, loop), tensor = found, maker.einsum.tensor

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from accelsim.arch import load_arch
 from accelsim.errors import AccelsimError
-from accelsim.mapping import load_mapping
+from accelsim.mapping import Mapping, load_mapping
 from accelsim.result import SCHEMA, Result
 from accelsim.simulate import simulate_named
 
@@ -55,25 +55,41 @@ def compare(
     """One workload on several architectures, names or paths, with the same overrides for each.
 
     Args:
-        mappings: names or paths; an architecture takes the first that is for it or for its base, else its own.
+        mappings: names or paths; an architecture takes, for each function, the first that is for it or for its base,
+            else its own.
 
     Raises:
-        AccelsimError: no architecture, an unknown name, a workload that one cannot run, or a mapping for none.
+        AccelsimError: no architecture, an unknown name, a workload that one cannot run, or a mapping that none takes.
     """
     if not archs:
         raise AccelsimError("compare needs at least one architecture")
     chosen = [_chosen(arch, mappings) for arch in archs]
     for mapping in mappings:
-        if mapping not in chosen:
-            named = ", ".join(load_mapping(mapping).archs)
-            raise AccelsimError(f"{mapping}: is for {named}, and so taken for none of {', '.join(archs)}")
+        if not any(mapping in taken for taken in chosen):
+            raise AccelsimError(f"{mapping}: {_why_not(archs, load_mapping(mapping))}")
     runs = zip(archs, chosen, strict=True)
     return Comparison(workload, tuple(simulate_named(arch, workload, overrides, plan, depth) for arch, plan in runs))
 
 
-def _chosen(arch: str, mappings: Sequence[str]) -> str | None:
-    lineage = load_arch(arch).lineage if mappings else ()
-    return next((mapping for mapping in mappings if set(load_mapping(mapping).archs) & set(lineage)), None)
+def _chosen(arch: str, mappings: Sequence[str]) -> tuple[str, ...]:
+    """The first mapping of each function that is for an architecture."""
+    taken: dict[str, str] = {}
+    for name in mappings:
+        mapping = load_mapping(name)
+        if _is_for(mapping, arch) and not taken.keys() & set(mapping.functions):
+            taken |= dict.fromkeys(mapping.functions, name)
+    return tuple(dict.fromkeys(taken.values()))
+
+
+def _is_for(mapping: Mapping, arch: str) -> bool:
+    return bool(set(mapping.archs) & set(load_arch(arch).lineage))
+
+
+def _why_not(archs: Sequence[str], mapping: Mapping) -> str:
+    """Why no architecture takes a mapping."""
+    if any(_is_for(mapping, arch) for arch in archs):
+        return f"another mapping for {' or '.join(mapping.functions)} stands before it"
+    return f"is for {', '.join(mapping.archs)}, and so taken for none of {', '.join(archs)}"
 
 
 def _float(value: Fraction | None) -> float | None:

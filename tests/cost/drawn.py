@@ -12,6 +12,7 @@ from tests.cost.machines import Sample, written
 
 UNITS = {"grid": ("rows", "cols"), "line": ("lanes",)}
 Sizes = dict[str, int]
+GONE = ("reach it in other loops", "it is carried over", "goes through all of")  # tiles that are gone too early
 
 
 @dataclass

@@ -142,6 +142,18 @@ SAMPLES = (
         "GEM",
     ),
     Sample(
+        "shifted",
+        "A: [h, m]",
+        "Z: [h, m]",
+        "h: 2*G, m: M",
+        {
+            "Y[h,m] = A[h,m] * 2": "mul",
+            "S[h] = sum(Y[h,m]) over m": "add",
+            "Z[h,m] = Y[h,m] * S[h//2]": "mul",
+        },
+        "GM",
+    ),
+    Sample(
         "mapped",
         "A: [h], B: [g, m]",
         "Y: [h, m]",

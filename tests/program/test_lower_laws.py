@@ -121,7 +121,7 @@ MAPPINGS = {
     "a maker that is absent in the last iteration": (
         "causal",
         {"E": 2, "F": 2, "M": 4, "P": 3},
-        f"groups:\n{CAUSAL}{REST}",
+        f"groups:\n{CAUSAL}{REST}keep: {{l1: {{tensors: {{QK: {{at: outside}}, SN: {{at: outside}}}}}}}}\n",
     ),
     "an inner part without its neighbour": (
         "matmul",
