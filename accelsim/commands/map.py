@@ -63,8 +63,10 @@ def run(arguments: argparse.Namespace) -> Reply:
     from accelsim.mapper.choose import find_mapping
 
     front = bool(wanted or arguments.verify)
-    chosen = find_mapping(arch, workload, arguments.objective, limits, effort, front=front, room="buffer" in wanted)
-    _show("")
+    try:
+        chosen = find_mapping(arch, workload, arguments.objective, limits, effort, front=front, room="buffer" in wanted)
+    finally:
+        _show("")
     paths = _written(arch, chosen, arguments.out)
     placed = _placed(arch, chosen, paths)
     result = _checked(arch, workload, placed, chosen.best)

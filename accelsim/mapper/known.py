@@ -218,9 +218,7 @@ def alive_of(group: Scene, parcel: Parcel) -> Alive:
     depths = [0, *(at for at, c in enumerate(order, 1) if any(c in e.coordinates for e in parcel.touching))]
     if group.moments == 1:
         return {tensor: (range(1),) * (len(depths) + 1) for tensor in parcel.tensors}
-    places = [group.einsums.index(einsum) for einsum in parcel.touching]
-    own = range(min(places), max(places) + 1)
-    return {tensor: (*(group.alive(tensor, depth) for depth in depths), own) for tensor in parcel.tensors}
+    return {t: tuple(group.alive(t, depth) for depth in (*depths, len(order) + 1)) for t in parcel.tensors}
 
 
 def _narrowed(grid: Grid, parcel: Parcel) -> Grid:

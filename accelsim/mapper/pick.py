@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import chain, combinations, pairwise
+from itertools import chain, combinations, pairwise, product
 from operator import add, gt
 
 from accelsim.einsum.cascade import Einsum
@@ -172,14 +172,37 @@ class Members:
         """
         key = (nest, parcel.tensors, *(picked[e.name].key for e in parcel.touching))
         if key not in self._least:
-            found: tuple[float, ...] = ()
-            units = units_of(parcel.touching, nest, picked)
-            if units is not None:
-                grid = (nest, tuple(units.items()), self.steady)
-                alive = self._alive_of(nest, parcel)
-                found = self.known.kept_within(self._scene(picked), grid, parcel, alive).least
-            self._least[key] = found
+            units, found = units_of(parcel.touching, nest, picked), list[tuple[float, ...]]()
+            scene, alive = self._scene(picked), self._alive_of(nest, parcel)
+            for each in self._units(nest, parcel, units) if units is not None else ():
+                grid = (nest, tuple(each.items()), self.steady)
+                found.append(self.known.kept_within(scene, grid, parcel, alive).least)
+            self._least[key] = tuple(map(min, zip(*filter(None, found), strict=True)))
         return self._least[key]
+
+    def _units(self, nest: Nest, parcel: Parcel, units: Mapping[str, int]) -> Iterator[dict[str, int]]:
+        """What tiles may be multiples of, for any assignments of the other Einsums.
+
+        Larger ones matter only where tiles of other sizes may cost less: with masks, and with ragged ends.
+        """
+        problem, options = self.known.problem, []
+        touched = {c for einsum in parcel.touching for c in einsum.coordinates}
+        for c, unit in units.items():
+            may_differ = c in touched and c in nest.order and (c in problem.uneven or problem.sizes[c] % unit)
+            larger = (n for n in self._pes.get(c, ()) if n > unit and n % unit == 0)
+            options.append([unit, *(larger if may_differ else ())])
+        for chosen in product(*options):
+            yield dict(zip(units, chosen, strict=True))
+
+    @cached_property
+    def _pes(self) -> dict[str, tuple[int, ...]]:
+        """Coordinate to the numbers of PEs that some assignment of some Einsum takes along it."""
+        found: dict[str, set[int]] = {}
+        for alone in (self.batch | self.steady, self.steady):
+            for choice in chain.from_iterable(self.choices(alone)):
+                for c, pes in choice.assignment.pes.items():
+                    found.setdefault(c, set()).add(pes)
+        return {c: tuple(sorted(each)) for c, each in found.items()}
 
     def _alive_of(self, nest: Nest, parcel: Parcel) -> Alive:
         """When the tensors of a parcel take room in a nest."""
@@ -235,10 +258,11 @@ class Regime:
         return tuple((frozenset().union(*names[:at]), frozenset().union(*names[at:])) for at in range(len(names) + 1))
 
     @cached_property
-    def _wanted(self) -> tuple[frozenset[str], ...]:
-        """The tensors that the Einsums from each on read."""
-        reads = [{access.tensor for access in einsum.reads} for einsum in self.einsums]
-        return tuple(frozenset().union(*reads[at:]) for at in range(len(reads) + 1))
+    def _behind(self) -> tuple[frozenset[str], ...]:
+        """The Einsums that pass something to, or take it from, those from each on."""
+        passing, names = self.members.passing, [e.name for e in self.einsums]
+        pairs = [{n for name in names[at:] for _, *ends in passing[name] for n in ends} for at in range(len(names))]
+        return (*map(frozenset, pairs), frozenset())
 
     def least(self, partial: Partial) -> tuple[float, float]:
         """Seconds and energy that every completion takes at least."""
@@ -325,8 +349,8 @@ class Regime:
     def face(self, partial: Partial) -> tuple[object, ...]:
         """Combinations with equal faces differ in nothing that later choices, tiles or keeping could see."""
         at = len(partial.picked)
-        wanted = self._wanted[at]
-        units = tuple(a.unit if e.tensor in wanted else "" for a, e in zip(partial.picked, self.einsums, strict=False))
+        behind = self._behind[at]
+        units = tuple(a.unit if a.einsum in behind else "" for a in partial.picked)
         return (partial.looped & self._ahead[at][1], *(a.face for a in partial.picked), *units)
 
 

@@ -33,20 +33,20 @@ def best_mappings(problem: Problem, limits: Limits, tally: Tally, goal: int = PA
     ranges = [(start, end) for end in range(1, count + 1) for start in range(end)]
     ranges = [(start, end) for start, end in ranges if is_whole(problem, names[start:end], limits)]
     groups = {(start, end): GroupSearch.of(known, names[start:end], goal) for start, end in ranges}
-    done, complete = set[Range](), list[Found]()
-    if count > 1 and (0, count) in groups:
-        groups[0, count].first(tally)
-        groups[0, count].rest(tally)
-        done.add((0, count))
-        complete = _joined_all({(0, count): groups[0, count].points()}, count, goal)[-1]
-    if not complete:
+    whole = groups.get((0, count)) if count > 1 else None
+    if whole is not None:
+        whole.first(tally)
+    if whole is None or not whole.front.origins:
         for each, group in groups.items():
-            if each not in done and not (tally.is_late() and _has_parts(problem, names[slice(*each)], limits)):
+            if group is not whole and not (tally.is_late() and _has_parts(problem, names[slice(*each)], limits)):
                 group.first(tally)
+    complete = _joined_all({each: group.points() for each, group in groups.items()}, count, goal)[-1]
+    if whole is not None:
+        whole.rest(tally, Around(0.0, 0.0, [_cost(found) for found in complete]))
         complete = _joined_all({each: group.points() for each, group in groups.items()}, count, goal)[-1]
     fronts: list[list[Found]] = [[Found(0.0, 0.0, 0.0, ())], *([] for _ in names)]
     for start, end in ranges:
-        if fronts[start] and (start, end) not in done:
+        if fronts[start] and groups[start, end] is not whole:
             groups[start, end].rest(tally, _around(floor, fronts[start], (end, count), complete))
         fronts[end] += [_joined(before, point) for before in fronts[start] for point in groups[start, end].points()]
         fronts[end] = _pruned(fronts[end], goal)

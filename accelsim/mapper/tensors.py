@@ -178,6 +178,9 @@ class Scene:
         touches = (*((self.made[tensor],) if tensor in self.made else ()), *self.readers.get(tensor, ()))
         if len(every) == 1 or tensor in self.problem.step.shapes.cascade.generative:
             return every
+        if depth > len(self.nest.order):  # at a loop that an Einsum has alone
+            own = self.einsums.index(touches[0].einsum)
+            return range(own, own + 1)
         names = frozenset(c for touch in touches for c in touch.names)
         found, shared = set[int](), self.shared
         for touch in touches:

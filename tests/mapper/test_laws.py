@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from accelsim.cost.analytic import step_cost
@@ -14,8 +16,10 @@ from accelsim.errors import AccelsimError
 from accelsim.mapper.assign import assignments
 from accelsim.mapper.fold import FASTEST
 from accelsim.mapper.group import GroupPoint, Tally
+from accelsim.mapper.known import Known
 from accelsim.mapper.limits import Limits
 from accelsim.mapper.nest import Nest
+from accelsim.mapper.pick import Members, regimes, units_of
 from accelsim.mapper.problem import Problem
 from accelsim.mapper.search import Found, best_mappings
 from accelsim.mapper.tensors import Chain, Keeping
@@ -218,3 +222,59 @@ def test_the_order_of_lines_makes_no_difference(most: int, tmp_path: Path) -> No
         assert step_cost(placement_of(problem, best.groups, Limits())).seconds == pytest.approx(best.seconds, rel=1e-12)
         found.append((best.seconds, best.energy_pj, [group.einsums for group in best.groups]))
     assert found[0] == found[1]
+
+
+STATE = """\
+schema: accelsim/workload/1
+name: state
+source: a test
+function: {inputs: {D: [c, e, f], Q: [c, i, e], G: [f, g]}, outputs: {O: [c, i, g]}}
+params: {C: 2, I: 6, E: 2, F: 4, G: 6}
+ranks: {c: C, i: I, e: E, f: F, g: G}
+types: {default: int8}
+einsums: |
+  S[0,e,f]   = 0
+  S[c+1,e,f] = S[c,e,f] * D[c,e,f]
+  X[c,i,f]   = Q[c,i,e] * S[c,e,f]
+  O[c,i,g]   = X[c,i,f] * G[f,g]
+"""
+
+
+@pytest.mark.parametrize("capacity", [24, 40, 60])
+def test_a_state_takes_room_while_others_take_turns(capacity: int, tmp_path: Path) -> None:
+    """Also where it is only read, at a loop that its reader has alone: what is found fits."""
+    path = tmp_path / "state.yaml"
+    path.write_text(STATE, encoding="utf-8")
+    narrow = ("units.grid.rows=1", "units.grid.cols=1", f"levels.l1.capacity={capacity} B")
+    arch, limits = arch_of("one-port", *narrow, "levels.dram.bandwidth=1 GB/s"), Limits("sequential", slack=ANY)
+    problem = problem_of(arch, load_workload(str(path)))
+    for found in best_mappings(problem, limits, Tally()):
+        cost = step_cost(placement_of(problem, found.groups, limits))
+        assert float(cost.seconds) == pytest.approx(found.seconds, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("workload", "sizes"),
+    [
+        ("shared", ("M=13", "K=5", "N=13", "J=3")),
+        ("chain", ("M=9", "K=5", "N=13", "J=3")),
+        ("masked", ("P=9", "M=13", "E=2")),
+    ],
+    ids=str,
+)
+def test_what_a_tensor_costs_at_least_is_no_more_than_it_costs(workload: str, sizes: tuple[str, ...]) -> None:
+    """Whatever the other Einsums of the group take of the array: tiles are multiples of that too."""
+    dear = ("units.line.lanes=6", "units.grid.rows=2", "units.grid.cols=2", "components.file.energy.write=20 pJ/op")
+    given = problem("three-levels", dear, workload, sizes)
+    members, compared = Members(Known(given, Limits(slack=ANY)), given.einsums), 0
+    for regime in regimes(members):
+        for choices in product(*regime.choices):
+            picked = {choice.assignment.einsum: choice.assignment for choice in choices}
+            units = units_of(members.einsums, regime.nest, picked)
+            for parcel in members.parcels if units is not None else ():
+                kept = members.kept(regime.nest, picked, parcel, units or {})
+                if kept.ways and kept.columns.size:
+                    compared += 1
+                    low = members.least(regime.nest, picked, parcel)
+                    assert (kept.columns.min(axis=(0, 1)) >= np.array(low) * (1 - 1e-12)).all()
+    assert compared > 100
