@@ -231,7 +231,7 @@ source: a test
 function: {inputs: {D: [c, e, f], Q: [c, i, e], G: [f, g]}, outputs: {O: [c, i, g]}}
 params: {C: 2, I: 6, E: 2, F: 4, G: 6}
 ranks: {c: C, i: I, e: E, f: F, g: G}
-types: {default: int8}
+types: {default: fp16}
 einsums: |
   S[0,e,f]   = 0
   S[c+1,e,f] = S[c,e,f] * D[c,e,f]
