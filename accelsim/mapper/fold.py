@@ -91,26 +91,10 @@ def needed(options: Floats) -> NDArray[np.bool_]:
     """Which options [option, candidate, column] no other is as good as in every column, for some candidate at least."""
     count = options.shape[0]
     found = np.zeros(count, np.bool_)
-    front = np.empty(count, np.int64)
     for n in range(options.shape[1]):
-        kept = 0
-        for at in range(count):
-            beaten = False
-            for other in range(kept):
-                if no_worse(options[front[other], n], options[at, n]):
-                    beaten = True
-                    break
-            if beaten:
-                continue
-            left = 0
-            for other in range(kept):
-                if not no_worse(options[at, n], options[front[other], n]):
-                    front[left] = front[other]
-                    left += 1
-            front[left] = at
-            kept = left + 1
-        for at in range(kept):
-            found[front[at]] = True
+        numbers = np.arange(count).reshape(count, 1)
+        left = prune(options[:, n].copy(), numbers, count)
+        found[numbers[:left, 0]] = True
     return found
 
 
