@@ -122,7 +122,7 @@ def test_the_best_is_run_at_another_depth(capsys: pytest.CaptureFixture[str], ou
 
 
 def ran(seconds: float, cycle: float | None) -> Verified:
-    return Verified("best: x", seconds, 1.0, cycle, "" if cycle else "too many tiles")
+    return Verified("best: x", seconds, 1.0, cycle, refusal="" if cycle else "too many tiles")
 
 
 def test_a_ranking_holds_where_no_pair_changes_places() -> None:

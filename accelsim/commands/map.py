@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from accelsim.mapper.choose import Candidate, Chosen, MapChoice, Way
     from accelsim.mapper.jobs import Effort
     from accelsim.mapper.limits import Limits
-    from accelsim.mapping import Placement
+    from accelsim.mapping import Mapping, Placement
     from accelsim.report.mapped import Verified
     from accelsim.result import Result
     from accelsim.workload import Workload
@@ -67,6 +67,9 @@ def run(arguments: argparse.Namespace) -> Reply:
         chosen = find_mapping(arch, workload, arguments.objective, limits, effort, front=front, room="buffer" in wanted)
     finally:
         _show("")
+    runs = _verified((arch, workload, limits), chosen, arguments.objective) if arguments.verify else []
+    if runs:
+        chosen = chosen.with_mappings(runs[0].mappings)
     paths = _written(arch, chosen, arguments.out)
     placed = _placed(arch, chosen, paths)
     result = _checked(arch, workload, placed, chosen.best)
@@ -74,7 +77,7 @@ def run(arguments: argparse.Namespace) -> Reply:
         raise AccelsimError(
             f"{arch.name}: a component has no energy for an action that is counted: map by latency only"
         )
-    return _reply(arguments, (arch, workload, limits), chosen, placed, result)
+    return _reply(arguments, arch, chosen, placed, result, *runs)
 
 
 def _space(arch: Arch, workload: Workload, limits: Limits) -> Reply:
@@ -125,16 +128,17 @@ def _limits(arguments: argparse.Namespace, arch: Arch) -> Limits:
 
 def _reply(
     arguments: argparse.Namespace,
-    given: tuple[Arch, Workload, Limits],
+    arch: Arch,
     chosen: Chosen,
     placed: tuple[Placement, ...],
     result: Result,
+    *runs: Verified,
 ) -> Reply:
     """The answer, with the front and the runs at another depth that were asked for."""
     from accelsim.report.mapped import map_text, ranking_held, underused, verified_text
 
-    paths = [str(path) for path in _paths(chosen, given[0], arguments.out)]
-    bound = _bound(given[0], chosen)
+    paths = [str(path) for path in _paths(chosen, arch, arguments.out)]
+    bound = _bound(arch, chosen)
     texts = [map_text(result, _trees(chosen, placed), chosen, arguments.objective, paths, bound)]
     document = _document(arguments, result, chosen, paths, bound)
     warnings = tuple(underused(result))
@@ -143,8 +147,7 @@ def _reply(
             chosen, _front_of(arguments.pareto), arguments.out, result.energy_pj is not None
         )
         texts.append(text)
-    if arguments.verify:
-        runs = _verified(given, chosen, arguments.objective)
+    if runs:
         texts.append(verified_text(runs, arguments.objective))
         document["verified"] = [_run_document(run) for run in runs]
         document["ranking_held"] = ranking_held(runs, arguments.objective)
@@ -268,20 +271,29 @@ def _groups_of(way: Way) -> list[list[list[str]]]:
 
 def _verified(given: tuple[Arch, Workload, Limits], chosen: Chosen, objective: Objective) -> list[Verified]:
     """The best and the next points of the front at depth cycle; what that depth refuses is said."""
-    from accelsim.mapper.choose import mappings, placements
+    from accelsim.mapper.choose import mapping_texts, mappings, placements
+    from accelsim.mapper.schedule import scheduled
     from accelsim.report.mapped import Verified
     from accelsim.simulate import simulate_placed
 
     arch, workload, limits = given
+
+    def seconds(candidate: Candidate, found: Sequence[Mapping]) -> float:
+        return float(simulate_placed(arch, workload, placements(arch, candidate, found), "cycle").seconds)
+
     others = [c for c in chosen.front if c is not chosen.best]
     others.sort(key=lambda c: value_of(c.seconds, c.energy_pj, objective))
     found: list[Verified] = []
     for place, candidate in zip(PLACES, [chosen.best, *others], strict=False):
-        run = Verified(f"{place}: {_form(candidate)}", candidate.seconds, candidate.energy_pj, None)
+        plain = mapping_texts(arch, candidate, limits)
+        run = Verified(f"{place}: {_form(candidate)}", candidate.seconds, candidate.energy_pj, None, plain)
         try:
-            placed = placements(arch, candidate, mappings(arch, candidate, limits))
-            seconds = float(simulate_placed(arch, workload, placed, "cycle").seconds)
-            found.append(replace(run, cycle_seconds=seconds))
+            default = seconds(candidate, mappings(candidate, plain))
+            each = [scheduled(arch, way.offer, way.found, limits) for way in candidate.ways]
+            texts = tuple(schedule.mapping for schedule in each)
+            said = tuple(dict.fromkeys(name for schedule in each for name in schedule.chosen))
+            cycle = seconds(candidate, mappings(candidate, texts))
+            found.append(replace(run, cycle_seconds=cycle, mappings=texts, default_seconds=default, chosen=said))
         except AccelsimError as error:
             found.append(replace(run, refusal=str(error)))
     return found
@@ -292,6 +304,8 @@ def _run_document(run: Verified) -> dict[str, object]:
         "form": run.title,
         "seconds": run.seconds,
         "cycle_seconds": run.cycle_seconds,
+        "default_cycle_seconds": run.default_seconds,
+        "chosen": list(run.chosen),
         "message": run.refusal or None,
     }
 

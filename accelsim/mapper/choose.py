@@ -117,7 +117,12 @@ class Chosen:
     @cached_property
     def mappings(self) -> tuple[Mapping, ...]:
         """The best mapping of each function, which `simulate` takes."""
-        return tuple(parse_mapping(choice.mapping, choice.way.offer.title) for choice in self.choices)
+        return mappings(self.best, [choice.mapping for choice in self.choices])
+
+    def with_mappings(self, texts: Sequence[str]) -> Chosen:
+        """The same with other documents, such as those of `schedule`."""
+        given = zip(self.choices, texts, strict=True)
+        return replace(self, choices=tuple(replace(choice, mapping=text) for choice, text in given))
 
 
 def find_mapping(
@@ -170,9 +175,13 @@ def goal_of(objective: Objective, *, front: bool, room: bool) -> int:
     return PARETO if front or objective == "edp" else FASTEST if objective == "latency" else THRIFTIEST
 
 
-def mappings(arch: Arch, candidate: Candidate, limits: Limits | None = None) -> tuple[Mapping, ...]:
-    """The mapping that a candidate has for each function."""
-    texts = [document_text(arch, way.offer, way.found, limits or Limits()) for way in candidate.ways]
+def mapping_texts(arch: Arch, candidate: Candidate, limits: Limits | None = None) -> tuple[str, ...]:
+    """The document of the mapping that a candidate has for each function."""
+    return tuple(document_text(arch, way.offer, way.found, limits or Limits()) for way in candidate.ways)
+
+
+def mappings(candidate: Candidate, texts: Sequence[str]) -> tuple[Mapping, ...]:
+    """The mappings of documents, one for each function of a candidate."""
     return tuple(parse_mapping(text, way.offer.title) for text, way in zip(texts, candidate.ways, strict=True))
 
 

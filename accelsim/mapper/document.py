@@ -13,7 +13,7 @@ from accelsim.mapper.limits import Limits
 from accelsim.mapper.offers import Offer
 from accelsim.mapper.problem import Problem
 from accelsim.mapper.search import Found
-from accelsim.mapper.write import WIDTH, mapping_text
+from accelsim.mapper.write import mapping_text, rendered
 from accelsim.workload import Step
 
 BODY: dict[str, Any] = {"split": {}, "groups": [], "spatial": {}, "bind": {}, "forward": []}
@@ -26,11 +26,20 @@ def document_text(arch: Arch, offer: Offer, found: Sequence[Found], limits: Limi
     Args:
         found: what was found for each of `offer.different`.
     """
+    return joined_text(shape_texts(arch, offer, found, limits), offer)
+
+
+def shape_texts(arch: Arch, offer: Offer, found: Sequence[Found], limits: Limits) -> list[str]:
+    """A document for each of `offer.different`."""
     name = document_name(arch, offer)
-    texts = [
+    return [
         mapping_text(Problem(arch, step), name, each.groups, limits)
         for step, each in zip(offer.different, found, strict=True)
     ]
+
+
+def joined_text(texts: Sequence[str], offer: Offer) -> str:
+    """One document of those of all shapes."""
     return texts[0] if len(texts) == 1 else _with_cases(texts, offer.different)
 
 
@@ -47,8 +56,7 @@ def _with_cases(texts: Sequence[str], shapes: Sequence[Step]) -> str:
         {"when": {name: size_values(step.shapes)[name] for name in telling}, "set": _changes(documents[0], document)}
         for step, document in zip(shapes, documents, strict=True)
     ]
-    text: str = yaml.safe_dump({**documents[0], "cases": cases}, sort_keys=False, default_flow_style=None, width=WIDTH)
-    return text
+    return rendered({**documents[0], "cases": cases})
 
 
 def _telling(shapes: Sequence[Step]) -> list[str]:

@@ -43,6 +43,11 @@ def mapping_text(problem: Problem, name: str, points: Sequence[GroupPoint], limi
     forwarded = [f"{keeping.tensor} -> {e}" for point in points for keeping in point.keeping for e in keeping.forwarded]
     if forwarded:
         document["forward"] = forwarded
+    return rendered(document)
+
+
+def rendered(document: Plain) -> str:
+    """The YAML of a document, keys in its order."""
     text: str = yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=WIDTH)
     return text
 

@@ -19,12 +19,21 @@ NEAR = 1e-9  # relative: closer than this is the same to a reader
 
 @dataclass(frozen=True)
 class Verified:
-    """A point of the front run at depth `cycle`: its seconds there, or why it could not be run."""
+    """A point of the front run at depth `cycle`: its seconds there, or why it could not be run.
+
+    Attributes:
+        mappings: its documents, one for each function, with what was chosen.
+        default_seconds: at depth `cycle` with nothing chosen.
+        chosen: in-flight counts and copies that make the run shorter.
+    """
 
     title: str
     seconds: float
     energy_pj: float
     cycle_seconds: float | None
+    mappings: tuple[str, ...] = ()
+    default_seconds: float | None = None
+    chosen: tuple[str, ...] = ()
     refusal: str = ""
 
 
@@ -159,12 +168,16 @@ def verified_text(runs: Sequence[Verified], objective: Objective) -> str:
         (
             run.title,
             scaled(Fraction(run.seconds), "s"),
-            "-" if run.cycle_seconds is None else scaled(Fraction(run.cycle_seconds), "s"),
+            *(
+                "-" if each is None else scaled(Fraction(each), "s")
+                for each in (run.default_seconds, run.cycle_seconds)
+            ),
             run.refusal or _by(run.cycle_seconds or 0, run.seconds, ("longer", "shorter", "the same", "as long")),
+            ", ".join(run.chosen),
         )
         for run in runs
     ]
-    table = aligned(("verified", "analytic", "cycle", ""), lines)
+    table = aligned(("verified", "analytic", "cycle", "with what follows", "", "chosen at depth cycle"), lines)
     held = ranking_held(runs, objective)
     if held is None:
         return f"{table}\nfewer than two ran at depth cycle: there is no ranking to compare"

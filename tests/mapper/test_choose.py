@@ -10,7 +10,7 @@ import pytest
 
 from accelsim.arch import Arch, load_arch
 from accelsim.errors import AccelsimError
-from accelsim.mapper.choose import Chosen, find_mapping, mappings, placements
+from accelsim.mapper.choose import Chosen, find_mapping, mapping_texts, mappings, placements
 from accelsim.mapper.document import document_name
 from accelsim.mapper.group import Tally
 from accelsim.mapper.limits import Limits
@@ -153,7 +153,7 @@ def test_the_mapping_sets_the_parameter_that_was_chosen() -> None:
     found = find_mapping(edge, workload, "latency", PAIRS)
     assert {offer.given["M0"] for offer, _ in found.choices[0].forms} == {32, 256}
     for candidate in found.front:
-        (mapping,) = mappings(edge, candidate, PAIRS)
+        (mapping,) = mappings(candidate, mapping_texts(edge, candidate, PAIRS))
         assert simulate(edge, workload, mapping).params["M0"] == candidate.ways[0].offer.given["M0"]
 
 
@@ -178,7 +178,7 @@ def test_the_file_gives_what_the_search_says(tmp_path: Path, objective: Objectiv
 def test_every_point_of_the_front_can_be_run(objective: Objective) -> None:
     edge, workload, found = chosen("attention-3pass", TINY, objective)
     for candidate in found.front:
-        placed = placements(edge, candidate, mappings(edge, candidate, PAIRS))
+        placed = placements(edge, candidate, mappings(candidate, mapping_texts(edge, candidate, PAIRS)))
         result = simulate_placed(edge, workload, placed)
         assert float(result.seconds) == pytest.approx(candidate.seconds, rel=1e-12)
 
@@ -188,7 +188,9 @@ def test_every_point_of_the_front_can_be_run(objective: Objective) -> None:
 
 def test_a_layer_is_the_sum_of_its_steps() -> None:
     edge, workload, found = chosen("encoder-layer-3pass", LAYER)
-    result = simulate_placed(edge, workload, placements(edge, found.best, mappings(edge, found.best, PAIRS)))
+    result = simulate_placed(
+        edge, workload, placements(edge, found.best, mappings(found.best, mapping_texts(edge, found.best, PAIRS)))
+    )
     assert float(result.seconds) == pytest.approx(found.best.seconds, rel=1e-12)
     assert float(result.energy_pj or 0) == pytest.approx(found.best.energy_pj, rel=1e-12)
     alone = [
