@@ -17,6 +17,7 @@ UNITS = {
     "softmax": "vector unit with online softmax: weights, maximum and denominator of a row",
     "divide": "divider: quotients of several numerators by one denominator, rounded and saturated",
     "attention": "attention tile of one key per cycle: Q x K, online softmax, P x V",
+    "sequencer": "sequencer: queues and semaphores that start each instruction when depth cycle does",
 }
 
 
