@@ -135,7 +135,7 @@ def _levels(node: Node, components: Mapping[str, Component]) -> tuple[Level, ...
 
 
 def _level(name: str, node: Node, components: Mapping[str, Component]) -> Level:
-    entries = node.fields(("capacity", "bandwidth", "component"), ("latency", "chunk", "read_out"))
+    entries = node.fields(("capacity", "bandwidth", "component"), ("latency", "chunk", "read_out", "slots", "rtl"))
     component = _known(entries["component"], components)
     if components[component].width_bytes is None:
         raise entries["component"].error(f'component "{component}" of a level needs a width')
@@ -150,6 +150,8 @@ def _level(name: str, node: Node, components: Mapping[str, Component]) -> Level:
         latency_s,
         _whole_bytes(entries["chunk"]) if "chunk" in entries else None,
         entries["read_out"].boolean() if "read_out" in entries else False,
+        entries["slots"].boolean() if "slots" in entries else False,
+        _hardware(entries["rtl"]) if "rtl" in entries else None,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from math import prod
 from typing import Literal
@@ -64,6 +64,8 @@ class Level:
         read_out: whether results that leave for the next level out, or off chip, are counted as read from this one.
         latency_s: from the last byte leaving it to the data being there; only depth `cycle` looks at it.
         chunk_bytes: what one stream moves before another has its turn; None: a row of its tile.
+        slots: whether every tile takes the place of the largest one of its tensor, as in a scratchpad.
+        rtl: the hardware unit that moves tiles from and to it, `unit`, and its parameters; None: none is generated.
     """
 
     name: str
@@ -73,6 +75,8 @@ class Level:
     latency_s: Fraction = Fraction(0)
     chunk_bytes: int | None = None
     read_out: bool = False
+    slots: bool = False
+    rtl: Node | None = field(default=None, compare=False)
 
     def port(self, kind: AccessKind) -> Port | None:
         """The port of a kind of access, None where that is as fast as needed."""

@@ -9,7 +9,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from accelsim.arch import Arch, Level
-from accelsim.cost.compute import Work, group_cycles, work_of
+from accelsim.cost.compute import Work, busy_by_unit, group_cycles, work_of
 from accelsim.cost.images import Counter
 from accelsim.cost.registers import register_accesses
 from accelsim.cost.traffic import group_traffic
@@ -82,10 +82,7 @@ def port_seconds(level: Level, moved: Iterable[Transfer]) -> dict[str, Fraction]
 
 
 def _busiest(group: Group, works: dict[str, Work]) -> str:
-    busy: dict[str, Fraction] = {}
-    for name in group.einsums:
-        unit = works[name].unit.name
-        busy[unit] = busy.get(unit, Fraction(0)) + works[name].busy_cycles
+    busy = busy_by_unit(group, group.einsums, works)
     return max(busy, key=lambda unit: busy[unit])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -80,11 +81,20 @@ def phases_of(group: Group) -> tuple[tuple[str, ...], ...]:
 
 
 def _phase_cycles(group: Group, phase: tuple[str, ...], works: dict[str, Work]) -> Fraction:
-    busy: dict[str, Fraction] = {}
     exposed = Fraction(0)
     for name in phase:
-        work = works[name]
-        busy[work.unit.name] = busy.get(work.unit.name, Fraction(0)) + work.busy_cycles
         if name in group.exposed:
-            exposed += work.unit.latency[group.exposed[name]] * work.firings
-    return max(busy.values(), default=Fraction(0)) + exposed
+            exposed += works[name].unit.latency[group.exposed[name]] * works[name].firings
+    return max(busy_by_unit(group, phase, works).values(), default=Fraction(0)) + exposed
+
+
+def busy_by_unit(group: Group, names: Iterable[str], works: Mapping[str, Work]) -> dict[str, Fraction]:
+    """Cycles that each unit works on some Einsums of a group; those done together take as long as the slowest."""
+    tasks: dict[tuple[str, str], Fraction] = {}
+    for name in names:
+        key = works[name].unit.name, group.task_of(name)
+        tasks[key] = max(tasks.get(key, Fraction(0)), works[name].busy_cycles)
+    busy: dict[str, Fraction] = {}
+    for (unit, _), cycles in tasks.items():
+        busy[unit] = busy.get(unit, Fraction(0)) + cycles
+    return busy

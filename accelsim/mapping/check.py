@@ -120,8 +120,9 @@ def _check_group(placement: Placement, group: Group) -> None:
                 raise unknown(group.node, "loops", "loop", loop, placement.owner)
             if name in group.at and loop not in inside:
                 raise group.node.error(f"at.{name}: {name} has no rank {loop}")
+    _check_together(placement, group)
     for unit, tasks in group.order.items():
-        mine = [e for e in group.einsums if placement.plan.bind[e] == unit]
+        mine = list(dict.fromkeys(group.task_of(e) for e in group.einsums if placement.plan.bind[e] == unit))
         for task in tasks:
             if task.partition("+")[0] not in mine:
                 raise unknown(group.node, f"order.{unit}", "Einsum of that unit", task, mine)
@@ -130,3 +131,19 @@ def _check_group(placement: Placement, group: Group) -> None:
             known = placement.unit(name).latency
             if latency not in known:
                 raise unknown(group.node, f"{where}.{name}", "latency", latency, known)
+
+
+def _check_together(placement: Placement, group: Group) -> None:
+    """Einsums that are one task: of this group, on one unit, each in one task, whose name is no other Einsum's."""
+    taken: set[str] = set()
+    for task, names in group.together.items():
+        if not names or (task in group.einsums and task not in names):
+            raise group.node.error(f"together.{task}: must name Einsums, and not be the name of another")
+        for name in names:
+            if name not in group.einsums:
+                raise unknown(group.node, f"together.{task}", "Einsum", name, group.einsums)
+            if name in taken:
+                raise group.node.error(f"together: {name} is in two tasks")
+            if placement.plan.bind[name] != placement.plan.bind[names[0]]:
+                raise group.node.error(f"together.{task}: {names[0]} and {name} are bound to different units")
+            taken.add(name)

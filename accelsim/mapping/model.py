@@ -71,6 +71,7 @@ class Group:
         in_flight: iterations open at once, None where the mapping does not say.
         policy: how tasks are issued, None where the mapping does not say; `static` by the lists in `order`.
         order: unit to the order of its tasks.
+        together: task to the Einsums that it does at once, all their operators in one pipeline.
     """
 
     name: str
@@ -86,10 +87,15 @@ class Group:
     in_flight: int | None
     policy: Policy | None
     order: Table[str, tuple[str, ...]]
+    together: Table[str, tuple[str, ...]]
     node: Node
 
     def loops_of(self, einsum: str) -> tuple[str, ...]:
         return self.at.get(einsum, self.loops)
+
+    def task_of(self, einsum: str) -> str:
+        """The task that does an Einsum: one of its own, unless it is done together with others."""
+        return next((task for task, einsums in self.together.items() if einsum in einsums), einsum)
 
 
 @dataclass(frozen=True)

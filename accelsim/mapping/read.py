@@ -14,7 +14,7 @@ from accelsim.yamlfile import Node
 
 HEAD = ("schema", "name", "for", "groups", "bind")
 BODY = ("description", "source", "split", "spatial", "forward", "home", "keep", "counts", "cases")
-GROUP = ("name", "split", "keep", "at", "overlap", "phases", "exposed", "latency", "in_flight", "order")
+GROUP = ("name", "split", "keep", "at", "overlap", "phases", "exposed", "latency", "in_flight", "order", "together")
 CALL = re.compile(r"fit\s*\(\s*([A-Za-z0-9_-]+)\s*\)")
 TEST = re.compile(r"(<=|<|==|!=|>=|>)\s*(\d+)")
 ARROW = re.compile(r"\s*(\w+)\s*->\s*(\w+)\s*")
@@ -118,6 +118,7 @@ def _group(node: Node, number: int) -> Group:
                 in_flight=entries["in_flight"].positive_integer() if "in_flight" in entries else None,
                 policy=_policy(entries.get("order")),
                 order=_order(entries.get("order")),
+                together={task: names.names() for task, names in _table(entries, "together").items()},
                 node=node,
             )
     raise entries["overlap"].error(f'unknown overlap "{overlap}"{nearest(overlap, OVERLAPS)}')

@@ -21,6 +21,7 @@ class Node:
     """A task: the resource that runs it, its ticks, when depth `cycle` starts it.
 
     Attributes:
+        of, at: the task of the program before it was unrolled, and the iteration.
         needs: places of tasks, all before this one in the order of starts, whose results it waits for.
     """
 
@@ -30,6 +31,8 @@ class Node:
     latency: int
     start: int
     needs: frozenset[int]
+    of: str = ""
+    at: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,10 @@ def marked_graph(program: Program) -> MarkedGraph:
     tasks = flat.root.tasks if isinstance(flat.root, Body) else ()
     queues(flat)
     run = execute(flat, skip=False, trace=len(tasks) + 1)
-    graph = MarkedGraph(program.name, _nodes(flat, tasks, run), run.ticks)
+    before = execute(program, skip=False, trace=len(tasks) + 1).trace
+    nodes = _nodes(flat, tasks, run)
+    named = (replace(node, of=start.task, at=start.coordinates) for node, start in zip(nodes, before, strict=True))
+    graph = MarkedGraph(program.name, tuple(named), run.ticks)
     again = execute(_without_buffers(flat, graph), skip=False, trace=len(tasks) + 1)
     if [start.start for start in again.trace] != [node.start for node in graph.nodes]:
         raise AccelsimError(

@@ -9,20 +9,22 @@ from math import ceil, lcm, prod
 
 from accelsim.cost.compute import Work, phases_of
 from accelsim.cost.images import Counter, operands
-from accelsim.einsum.ast import Int
+from accelsim.einsum.ast import IndexExpr, Int
 from accelsim.einsum.walk import coordinates
 from accelsim.errors import AccelsimError
 from accelsim.mapping.bind import Placement
 from accelsim.mapping.capacity import check_reservations
 from accelsim.mapping.model import Group
 from accelsim.program.check import is_here
+from accelsim.program.lower.engine import engine_of, engine_span, folds_of, largest, scaled, steps_of
 from accelsim.program.lower.flows import Setting
 from accelsim.program.lower.merge import merged
 from accelsim.program.lower.nest import Nest, Run, edges, in_turn, nest_of, runs_of
 from accelsim.program.lower.numbers import Tables, amount, conjunction_of
 from accelsim.program.lower.phases import barriers, stages_of
 from accelsim.program.lower.room import Moves
-from accelsim.program.lower.shares import firings
+from accelsim.program.lower.shares import Share, firings
+from accelsim.program.lower.together import Joint, joined
 from accelsim.program.lower.transfers import moves_of
 from accelsim.program.model import Body, Buffer, Edge, Order, Task, Tree
 
@@ -84,7 +86,9 @@ def lowered(setup: Setup, resources: Mapping[str, str]) -> Lowered:
     per_s, prefix = setup.clock.per_s, setup.prefix
     moves = moves_of(Setting(nest, setup.counter, setup.group, runs, setup.tables, in_flight, per_s, prefix))
     named = [_named(task, prefix) for task in tasks.values()]
-    body = Body(tuple(in_order(_held([*moves.tasks, *named], moves))), in_flight)
+    joints = [_joint(setup, nest, runs, task) for task in setup.group.together]
+    held = joined(_held([*moves.tasks, *named], moves), joints)
+    body = Body(tuple(in_order(held)), in_flight)
     channels = tuple(dict.fromkeys(name for task in moves.tasks for name, _ in task.claims))
     return Lowered(merged(nest.around(body)), tuple(moves.buffers), channels)
 
@@ -95,20 +99,50 @@ def _task(setup: Setup, nest: Nest, run: Run, resources: Mapping[str, str]) -> t
     Beside it whether there are iterations in which it has no points.
     """
     work, group, per_cycle = setup.works[run.name], setup.group, setup.clock.per_cycle
-    found = firings(nest.placement, setup.counter, run.einsum, run.along)
     idle = work.cycles_per_point == 0
-    steps = amount(setup.tables, nest.existing, found, Fraction(1) if idle else work.cycles_per_point * per_cycle)
+    scale = Fraction(1) if idle else work.cycles_per_point * per_cycle
+    found = firings(nest.placement, setup.counter, run.einsum, run.along)
+    steps = amount(setup.tables, nest.existing, found, scale)
     named = group.latency.get(run.name, group.exposed.get(run.name))
-    latency = work.unit.latency[named] * per_cycle if named else Fraction(0)
+    latency: IndexExpr = Int(int(work.unit.latency[named] * per_cycle)) if named else Int(0)
+    busy: IndexExpr = Int(1) if idle else steps.expr
+    if engine_of(work.unit.rtl) and group.task_of(run.name) == run.name:
+        busy, latency = _engine_ticks(setup, nest, [run], run.name)
     when = [*nest.at_first(run.first), *nest.at_last(run.last)]
-    task = Task(
-        run.name,
-        () if idle else ((resources[work.unit.name], 1),),
-        Int(1) if idle else steps.expr,
-        Int(int(latency)),
-        conjunction_of([*when, steps.present]),
-    )
-    return task, steps.present is not None
+    claims = () if idle else ((resources[work.unit.name], 1),)
+    return Task(run.name, claims, busy, latency, conjunction_of([*when, steps.present])), steps.present is not None
+
+
+def _joint(setup: Setup, nest: Nest, runs: Mapping[str, Run], task: str) -> Joint:
+    """Einsums done at once: as long as the slowest of them takes, or as the engine says."""
+    names, prefix = setup.group.together[task], setup.prefix
+    members = [runs[name] for name in names]
+    works = [setup.works[name] for name in names]
+    if engine_of(works[0].unit.rtl):
+        busy, latency = _engine_ticks(setup, nest, members, task)
+    else:
+        ticks = [
+            scaled(_steps(setup, nest, run), work.cycles_per_point * setup.clock.per_cycle)
+            for run, work in zip(members, works, strict=True)
+        ]
+        busy = amount(setup.tables, nest.existing, [largest(ticks, nest.loops)]).expr
+        named = [setup.group.latency[name] for name in names if name in setup.group.latency]
+        latency = Int(int(max((works[0].unit.latency[n] for n in named), default=Fraction(0)) * setup.clock.per_cycle))
+    return Joint(f"{prefix}{task}", tuple(f"{prefix}{name}" for name in names), busy, latency)
+
+
+def _steps(setup: Setup, nest: Nest, run: Run) -> Share:
+    return steps_of(nest.placement, setup.counter, run.einsum, run.along)
+
+
+def _engine_ticks(setup: Setup, nest: Nest, runs: Sequence[Run], task: str) -> tuple[IndexExpr, IndexExpr]:
+    """Ticks that an engine is taken by an instruction for some Einsums, and those from then to its result."""
+    unit = setup.works[runs[0].name].unit
+    steps = largest([_steps(setup, nest, run) for run in runs], nest.loops)
+    folds = largest([folds_of(nest.placement, setup.counter, run.einsum, run.along) for run in runs], nest.loops)
+    span = engine_span(unit, task, steps, folds, setup.clock.per_cycle)
+    busy, latency = (amount(setup.tables, nest.existing, [share]) for share in (span.busy, span.latency))
+    return busy.expr, latency.expr if latency.largest else Int(0)
 
 
 def _after(nest: Nest, runs: Mapping[str, Run], run: Run) -> tuple[Edge, ...]:

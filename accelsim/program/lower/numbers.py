@@ -103,18 +103,18 @@ def _factor(tables: Tables, nest: Existing, share: Share, scale: Fraction) -> Am
 def total(shares: Sequence[Share], loops: Sequence[str]) -> Share:
     """The product of factors over the loops that any of them has, in the order of `loops`."""
     used = tuple(loop for loop in loops if any(loop in share.loops for share in shares))
-    aligned = [_aligned(_plain(share), used) for share in shares]
-    entries = int(np.prod(np.broadcast_shapes(*(a.shape for a in aligned)), dtype=object)) if aligned else 1
+    found = [aligned(_plain(share), used) for share in shares]
+    entries = int(np.prod(np.broadcast_shapes(*(a.shape for a in found)), dtype=object)) if found else 1
     if entries > MOST_ENTRIES:
         raise AccelsimError(f"a number that changes along {', '.join(used)} needs a table of {entries} entries")
-    return _plain(Share(used, reduce(np.multiply, aligned, np.ones((1,) * len(used), dtype=np.int64))))
+    return _plain(Share(used, reduce(np.multiply, found, np.ones((1,) * len(used), dtype=np.int64))))
 
 
 def less(shares: Sequence[Share], others: Sequence[Share], loops: Sequence[str]) -> Share:
     """One product less another, over the loops that either of them has."""
     pair = total(shares, loops), total(others, loops)
     used = tuple(loop for loop in loops if any(loop in share.loops for share in pair))
-    return _plain(Share(used, _aligned(pair[0], used) - _aligned(pair[1], used)))
+    return _plain(Share(used, aligned(pair[0], used) - aligned(pair[1], used)))
 
 
 def _plain(share: Share) -> Share:
@@ -122,7 +122,7 @@ def _plain(share: Share) -> Share:
     return _condensed(share, np.ones(share.values.shape, dtype=np.bool_))[0]
 
 
-def _aligned(share: Share, loops: Sequence[str]) -> Integers:
+def aligned(share: Share, loops: Sequence[str]) -> Integers:
     """Values with one axis for each of `loops`, of length 1 where they do not change."""
     order = [share.loops.index(loop) for loop in loops if loop in share.loops]
     lengths = [share.values.shape[share.loops.index(loop)] if loop in share.loops else 1 for loop in loops]
@@ -181,5 +181,5 @@ class Existing:
             limit = self.lengths[loop]
             if all(other in loops for other in limit.loops):
                 digit = np.arange(self.extents[loop]).reshape([-1 if i == at else 1 for i in range(len(loops))])
-                found = np.logical_and(found, digit < _aligned(limit, loops))
+                found = np.logical_and(found, digit < aligned(limit, loops))
         return found

@@ -11,6 +11,7 @@ from accelsim.cost.images import Counter
 from accelsim.einsum.ast import IndexExpr, IndexOp, Int
 from accelsim.mapping.bind import Placement
 from accelsim.program.lower.body import Orders, Setup, clock_of, lowered, orders_of
+from accelsim.program.lower.engine import is_moved_by_engine
 from accelsim.program.lower.numbers import Tables
 from accelsim.program.model import Body, Loop, Order, Program, Resource, Seq, Task, Tree
 
@@ -50,7 +51,7 @@ def program_of(placements: Sequence[Placement], name: str) -> Program:
         for (placement, group, table), said in zip(groups, orders, strict=True)
     ]
     channels = tuple(
-        Resource(port.name, rate=port.bytes_per_s / clock.per_s)
+        Resource(port.name, rate=None if is_moved_by_engine(level) else port.bytes_per_s / clock.per_s)
         for level in placements[0].arch.levels
         for port in level.ports
         if any(port.name in part.channels for part in parts)

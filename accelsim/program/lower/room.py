@@ -6,10 +6,12 @@ A tile that no level keeps passes through registers: as many of them as iteratio
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 
+from accelsim.arch.model import Level
 from accelsim.cost.traffic import Life
+from accelsim.einsum.ast import Int
 from accelsim.mapping.model import Kept
 from accelsim.program.lower.flows import Flow, Setting, fills
 from accelsim.program.lower.numbers import Amount, tile_total
@@ -59,6 +61,7 @@ def hold_result(setting: Setting, moves: Moves, life: Life, found: dict[str, Lif
     if size.largest:
         place = room(setting, moves.named(f"{setting.prefix}{life.tensor}"), size, Flow((use,), fill.seen, by), kept)
         names = [*(f"{setting.prefix}{name}" for name in readers), *(store.name for store in stores)]
+        size = placed(size, setting.nest.placement.arch.level(level))
         moves.keep(setting.task_of(use), place, size, by, names or [setting.task_of(use)])
 
 
@@ -110,6 +113,11 @@ def _readers(life: Life, level: str, found: dict[str, Life]) -> list[str]:
 def _largest_along(share: Share, loops: Sequence[str]) -> Share:
     axes = tuple(at for at, loop in enumerate(share.loops) if loop in loops)
     return Share(tuple(loop for loop in share.loops if loop not in loops), share.values.max(axis=axes))
+
+
+def placed(size: Amount, level: Level | None) -> Amount:
+    """What a tile takes of a level: its bytes, or the place of the largest where each has a slot."""
+    return replace(size, expr=Int(size.largest)) if level is not None and level.slots else size
 
 
 def room(setting: Setting, name: str, size: Amount, flow: Flow, kept: Kept | None) -> Buffer:

@@ -18,10 +18,11 @@ from accelsim.einsum.ast import Int, Predicate
 from accelsim.mapping.extent import row_elements
 from accelsim.mapping.model import Kept
 from accelsim.program.check import is_here
+from accelsim.program.lower.engine import is_moved_by_engine, transfer_span
 from accelsim.program.lower.flows import Channel, Flow, Setting, channel_of, fills, streams
 from accelsim.program.lower.nest import edges, ended, in_turn
-from accelsim.program.lower.numbers import Amount, conjunction_of
-from accelsim.program.lower.room import Moves, hold_result, room
+from accelsim.program.lower.numbers import Amount, amount, conjunction_of
+from accelsim.program.lower.room import Moves, hold_result, placed, room
 from accelsim.program.model import Edge, Kind, Task, Transfer
 
 WHOLE = Fraction(1)
@@ -118,7 +119,7 @@ def _load(setting: Setting, moves: Moves, life: Life, fill: Fill, stores: Sequen
             moves.tasks.append(_transfer(setting, name, "load", channel, moved, when=when, after=after, row=row))
             held = size if size.largest else written
             readers = [reader for use in waiting for reader in _readers_of(setting, use)]
-            moves.hold(name, room(setting, name, held, flow, fill.kept), held, flow.along, readers)
+            moves.hold(name, room(setting, name, held, flow, fill.kept), placed(held, fill.to), flow.along, readers)
             after = [Edge(name)]
 
 
@@ -277,7 +278,7 @@ def _fetch_again(setting: Setting, moves: Moves, life: Life, drain: Drain, store
             when = [*setting.nest.at_first(others - ends), *setting.nest.at_last(others & ends)]
             moves.tasks.append(_transfer(setting, name, "load", channel, size, when=when, after=after, row=row))
             place = room(setting, name, size, flow, drain.kept)
-            moves.hold(name, place, size, flow.along, [setting.task_of(use)])
+            moves.hold(name, place, placed(size, drain.inner), flow.along, [setting.task_of(use)])
             after = [Edge(name)]
 
 
@@ -327,6 +328,8 @@ def _transfer(
     row: int,
 ) -> Task:
     level, port = channel.level, channel.port.name
+    if is_moved_by_engine(level):
+        return _moved(setting, name, kind, channel, size, when=when, after=after)
     chunk = level.chunk_bytes or row
     moved = np.unique(size.share.values)
     pieces = [chunk, *(moved % chunk).tolist()] if chunk < size.largest else moved.tolist()
@@ -339,4 +342,30 @@ def _transfer(
         after=tuple(dict.fromkeys(after)),
         kind=kind,
         transfer=Transfer(size.expr, chunk if chunk < size.largest else None),
+    )
+
+
+def _moved(
+    setting: Setting,
+    name: str,
+    kind: Kind,
+    channel: Channel,
+    size: Amount,
+    *,
+    when: Iterable[Predicate],
+    after: Iterable[Edge],
+) -> Task:
+    """A transfer of a DMA engine, which does nothing else until it has the whole tile."""
+    arch = setting.nest.placement.arch
+    per_cycle = setting.ticks_per_s / arch.clock_hz
+    span = transfer_span(arch, channel.level, kind, size.share, int(per_cycle))
+    busy, latency = (amount(setting.tables, setting.nest.existing, [share]) for share in (span.busy, span.latency))
+    return Task(
+        name,
+        ((channel.port.name, 1),),
+        busy.expr,
+        latency.expr if latency.largest else Int(0),
+        conjunction_of([*when, size.present]),
+        tuple(dict.fromkeys(after)),
+        kind,
     )
