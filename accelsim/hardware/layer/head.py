@@ -1,0 +1,137 @@
+"""What the machine runs: one head of attention in one pass, found in a placed mapping, or why it is none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+
+from accelsim.arch.model import Unit
+from accelsim.einsum.cascade import Einsum
+from accelsim.einsum.text import render_einsum
+from accelsim.errors import AccelsimError
+from accelsim.mapping.bind import Placement
+from accelsim.program.lower.engine import engine_of
+from accelsim.units.engines import ARRAY, VECTOR
+from accelsim.workload import load_workload, steps
+
+FORMS = (("head-1pass", False), ("causal-head-1pass", True))
+"""The cascades whose Einsums the machine computes, and whether query p sees only keys up to p."""
+OPERATIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "SOFTMAX": ("LM", "RM", "SLN", "SLD", "PRM", "SPD", "RD"),
+        "SCALE_ADD": ("SPNV", "RNV"),
+        "DIVIDE": ("AV",),
+    }
+)
+"""The Einsums that each operation of the vector engine does; the array does the others, one by one."""
+SCORES, PRODUCTS = "QK", "SLNV"
+Q, K, V, OUTPUT = "Q", "K", "V", "AV"
+LOOPS = ("p1", "m1")
+
+
+@dataclass(frozen=True)
+class Head:
+    """Sizes: queries, keys, elements of a query and a key, columns of V; rows and columns of a tile of scores."""
+
+    queries: int
+    keys: int
+    depth: int
+    columns: int
+    rows: int
+    cols: int
+    causal: bool
+
+    @property
+    def folds(self) -> int:
+        """Parts of a row of the output, as wide as the array."""
+        return self.columns // self.cols
+
+    @property
+    def key_tiles(self) -> int:
+        return -(-self.keys // self.cols)
+
+    @property
+    def query_tiles(self) -> int:
+        return -(-self.queries // self.rows)
+
+
+def head_of(placement: Placement) -> Head:
+    """The head of attention that a placement describes.
+
+    Raises:
+        AccelsimError: anything that the machine does not do, with what it does.
+    """
+    causal = _form_of(placement)
+    array, vector = (_unit(placement, kind) for kind in (ARRAY, VECTOR))
+    rows, cols = array.dims["rows"], array.dims["cols"]
+    if vector.dims["lanes"] != cols:
+        lanes = vector.dims["lanes"]
+        raise _refused(
+            placement, f"{vector.name} has {lanes} lanes; it takes as many as {array.name} has columns, {cols}"
+        )
+    _check_plan(placement, array, vector)
+    sizes = placement.step.shapes.sizes
+    if sizes["b"] * sizes["h"] != 1:
+        raise _refused(placement, f"there are {sizes['b'] * sizes['h']} heads; the machine runs one at a time")
+    for coordinate, what in (("e", "E"), ("f", "F")):
+        if sizes[coordinate] % 8:
+            raise _refused(placement, f"{what} is {sizes[coordinate]}; it must be a multiple of 8, the bytes of a word")
+    return Head(sizes["p"], placement.step.shapes.params["M"], sizes["e"], sizes["f"], rows, cols, causal)
+
+
+def _form_of(placement: Placement) -> bool:
+    """Whether the cascade is the causal one of the two that the machine computes."""
+    mine = _texts(placement.step.shapes.cascade.einsums)
+    for name, causal in FORMS:
+        if mine == _known(name):
+            return causal
+    names = " or ".join(name for name, _ in FORMS)
+    raise _refused(placement, f"its Einsums are not those that the machine computes: {names}")
+
+
+@cache
+def _known(name: str) -> frozenset[str]:
+    (step,) = steps(load_workload(name))
+    return _texts(step.shapes.cascade.einsums)
+
+
+def _texts(einsums: tuple[Einsum, ...]) -> frozenset[str]:
+    return frozenset(render_einsum(einsum) for einsum in einsums)
+
+
+def _unit(placement: Placement, kind: str) -> Unit:
+    found = [unit for unit in placement.arch.units.values() if engine_of(unit.rtl) == kind]
+    if len(found) != 1:
+        raise AccelsimError(f"{placement.arch.name}: the machine has one unit whose rtl is {kind}, not {len(found)}")
+    return found[0]
+
+
+def _check_plan(placement: Placement, array: Unit, vector: Unit) -> None:
+    """One group whose tasks are instructions, tiles as large as the array, each operand kept where its pad is."""
+    plan = placement.plan
+    if len(plan.groups) != 1:
+        raise _refused(placement, f"it has {len(plan.groups)} groups; the machine runs one")
+    (group,) = plan.groups
+    if dict(group.together) != dict(OPERATIONS):
+        wanted = "; ".join(f"{name}: {', '.join(einsums)}" for name, einsums in OPERATIONS.items())
+        raise _refused(placement, f"what is done together must be what the vector engine does: {wanted}")
+    for einsum in placement.einsums:
+        unit = array if einsum.name in (SCORES, PRODUCTS) else vector
+        if placement.plan.bind[einsum.name] != unit.name:
+            raise _refused(placement, f"{einsum.name} must be bound to {unit.name}")
+    tiles = {"p": array.dims["rows"], "f": array.dims["cols"]}
+    found = {coordinate: placement.digits[coordinate][0][1] for coordinate in tiles}
+    for coordinate, tile in {**tiles, "m": array.dims["cols"]}.items():
+        mine = found.get(coordinate, placement.step.shapes.params["M0"])
+        if mine != tile:
+            raise _refused(placement, f"a tile has {mine} of {coordinate}; the array takes {tile}")
+    if tuple(loop for loop in group.loops if loop in LOOPS) != LOOPS:
+        raise _refused(placement, f"the loops must be {', '.join(LOOPS)} from the outermost inwards")
+
+
+def _refused(placement: Placement, why: str) -> AccelsimError:
+    return AccelsimError(
+        f"{placement.mapping.name} on {placement.arch.name} is nothing for the generated machine: {why}"
+    )

@@ -1,0 +1,215 @@
+"""Verification of a machine: heads of random sizes through its Verilog, against golden model and depth `cycle`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from accelsim.arch import load_arch
+from accelsim.errors import AccelsimError
+from accelsim.hardware.layer.machine import machine_form
+from accelsim.hardware.layer.run import Layer, job_of, layer_of, tensors_of
+from accelsim.overrides import split_override
+from accelsim.simulate import load_named, placed
+from rtl.bench import Case, Device, Result, device, simulate
+from rtl.layer.machine import MachineBench
+
+CASES = 20
+WORKLOADS = {"false": "head-1pass", "true": "causal-head-1pass"}
+LATENCIES = (1, 20, 100)  # cycles
+IN_FLIGHT = (1, 2, 3, 4)
+COPIES = (1, 2, 3)
+LONGEST = 72  # keys and queries of the sizes that are drawn
+WIDEST = 32  # elements of a query, columns of V
+WORDS = 1 << 14  # of the memory
+DEVICE = "machine"
+Rng = np.random.Generator
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a case runs: a workload, and `path=value` texts for it, the architecture and the mapping."""
+
+    workload: str
+    overrides: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """`causal-head-1pass M=61 P=13 ..`, paths by their last parts."""
+        return " ".join([self.workload, *(_brief(text) for text in self.overrides)])
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One case: what was run, cycles at depth `cycle`, cycles of the Verilog, and what was wrong.
+
+    Attributes:
+        rtl_cycles: from the first start to the end of the program; None where it did not come to it.
+        starts: instructions whose start edges were compared.
+        words: words of output that were compared.
+    """
+
+    setting: Setting
+    latency: int
+    cycles: int
+    rtl_cycles: int | None
+    starts: int
+    words: int
+    failures: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        return not self.failures and self.rtl_cycles == self.cycles
+
+
+@dataclass(frozen=True)
+class LayerVerification:
+    """All cases of one machine, and the seconds that building and running it took."""
+
+    arch: str
+    rows: tuple[LayerRow, ...]
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        return all(row.passed for row in self.rows)
+
+
+def verify_layer(
+    arch: str, overrides: Sequence[str], sim: str, seed: int, *, waves: Path | None = None, cases: int = CASES
+) -> LayerVerification:
+    """Run heads of attention on the machine that an architecture describes.
+
+    Args:
+        overrides: `path=value`: what is given is not drawn. `causal` is true or false; a bare key is a parameter of the
+            workload; `arch.` and `mapping.` lead other paths.
+        cases: how many heads; each has sizes, mask, in-flight count, copies and a memory latency of its own.
+        waves: a folder for wave files; None: none are written.
+
+    Raises:
+        AccelsimError: sizes or settings that the machine cannot run, or a missing tool.
+    """
+    start, rng = time.monotonic(), np.random.default_rng(seed)
+    drawn = settings(arch, overrides, rng, cases)
+    layers = [layer_at(arch, setting) for setting in drawn]
+    forms = {layer.form for layer in layers}
+    if len(forms) != 1:
+        raise AccelsimError(f"{arch}: the cases need machines that differ")
+    devices = [device_of(layers[0])]
+    runs = [
+        Case(
+            f"{place}: {setting.title}",
+            DEVICE,
+            (job_of(layer, tensors_of(layer, rng), WORDS),),
+            pins=pins(setting, arch),
+        )
+        for place, (setting, layer) in enumerate(zip(drawn, layers, strict=True))
+    ]
+    results = simulate(devices, runs, sim=sim, waves=waves)
+    rows = [
+        _row(setting, layer, [result for result in results if result.case is case])
+        for setting, layer, case in zip(drawn, layers, runs, strict=True)
+    ]
+    return LayerVerification(arch, tuple(rows), time.monotonic() - start)
+
+
+def settings(arch: str, overrides: Sequence[str], rng: Rng, cases: int) -> list[Setting]:
+    """Cases that a machine can run, with all that is not given drawn at random.
+
+    Raises:
+        AccelsimError: `causal` that is neither true nor false, or what is given refused with whatever is drawn.
+    """
+    given = {split_override(text)[0]: text.partition("=")[2] for text in overrides}
+    causal = given.pop("causal", None)
+    if causal not in (None, *WORKLOADS):
+        raise AccelsimError(f'--set causal: must be true or false, got "{causal}"')
+    found: list[Setting] = []
+    refused: AccelsimError | None = None
+    for _ in range(20 * cases):
+        setting = _drawn(arch, given, causal, rng)
+        try:
+            layer_at(arch, setting)
+        except AccelsimError as error:
+            refused = error
+            continue
+        found.append(setting)
+        if len(found) == cases:
+            return found
+    raise refused or AccelsimError("no case was drawn")
+
+
+def _drawn(arch: str, given: Mapping[str, str], causal: str | None, rng: Rng) -> Setting:
+    def size(most: int, step: int = 1) -> int:
+        return step * int(rng.integers(1, most // step + 1))
+
+    clock = load_arch(arch).clock_hz
+    values = {
+        "M": str(size(LONGEST)),
+        "P": str(size(LONGEST)),
+        "E": str(size(WIDEST, 8)),
+        "F": str(size(WIDEST, 8)),
+        "mapping.groups.attention.in_flight": str(rng.choice(IN_FLIGHT)),
+        **{f"mapping.keep.buffer.tensors.{name}.copies": str(rng.choice(COPIES)) for name in ("Q", "K", "V", "AV")},
+        **dict.fromkeys(
+            (f"mapping.keep.buffer.tensors.{name}.copies" for name in ("RM", "RD", "RNV")), str(rng.choice(COPIES))
+        ),
+        "arch.levels.dram.latency": f"{float(int(rng.choice(LATENCIES)) * 10**9 / clock):g} ns",
+    }
+    texts = tuple(f"{path}={value}" for path, value in {**values, **given}.items())
+    return Setting(WORKLOADS[causal or str(rng.choice(list(WORKLOADS)))], texts)
+
+
+def layer_at(arch: str, setting: Setting) -> Layer:
+    """The head that a setting describes, on its machine.
+
+    Raises:
+        AccelsimError: sizes or settings that the machine cannot run.
+    """
+    found, workload, mapping = load_named(arch, setting.workload, setting.overrides)
+    placements = placed(found, workload, mapping)
+    return layer_of(placements[0], machine_form(found))
+
+
+def device_of(layer: Layer) -> Device:
+    """The machine in its bench, for the simulator."""
+    return device(DEVICE, MachineBench(layer.form, WORDS))
+
+
+def pins(setting: Setting, arch: str) -> Mapping[str, int]:
+    """The memory's latency in cycles."""
+    found, _, _ = load_named(arch, setting.workload, setting.overrides)
+    return {"latency": int(found.off_chip.latency_s * found.clock_hz)}
+
+
+def _row(setting: Setting, layer: Layer, results: Sequence[Result]) -> LayerRow:
+    job = results[0].case.jobs[0]
+    starts = sum(len(beats) for name, beats in job.outputs.items() if name.startswith("started"))
+    cycles = {_cycles(result) for result in results}
+    return LayerRow(
+        setting,
+        results[0].case.pins["latency"],
+        layer.cycles,
+        cycles.pop() if len(cycles) == 1 else None,
+        starts,
+        len(job.outputs["wrote"]),
+        tuple(line for result in results for line in result.failures),
+    )
+
+
+def _cycles(result: Result) -> int | None:
+    """Edges from the one behind HALT to that of the status."""
+    moved = result.observed.transfers
+    if not moved.get("status") or not moved.get("program"):
+        return None
+    return moved["status"][0][0] - moved["program"][-1][0] - 1
+
+
+def _brief(text: str) -> str:
+    path, _, value = text.partition("=")
+    parts = path.split(".")
+    name = ".".join(parts[-2:]) if parts[-1] == "copies" else parts[-1]
+    return f"{name}={value}"
