@@ -20,11 +20,6 @@ SIZES = ("q_words", "k_words", "v_words", "tiles", "folds", "copies", "length", 
 REGISTERS = ("input_registers", "mac_registers", "output_registers")
 
 
-def is_machine(arch: Arch) -> bool:
-    """Whether an architecture describes a machine that runs instructions."""
-    return any(engine_of(unit.rtl) == ARRAY for unit in arch.units.values())
-
-
 def machine_form(arch: Arch, formats: AttentionFormats = TILED) -> MachineForm:
     """The machine of an architecture: its array engine, vector engine, DMA engine and pads.
 

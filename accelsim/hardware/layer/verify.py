@@ -5,20 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
 from accelsim.arch import load_arch
 from accelsim.errors import AccelsimError
+from accelsim.golden.fixed import scale_of
 from accelsim.hardware.layer.machine import machine_form
 from accelsim.hardware.layer.run import Layer, job_of, layer_of, tensors_of
 from accelsim.overrides import split_override
+from accelsim.program.instruction import Instruction
 from accelsim.simulate import load_named, placed
 from rtl.bench import Case, Device, Result, device, simulate
 from rtl.layer.machine import MachineBench
 
-CASES = 20
+CASES, FULL = 20, 100
 WORKLOADS = {"false": "head-1pass", "true": "causal-head-1pass"}
 LATENCIES = (1, 20, 100)  # cycles
 IN_FLIGHT = (1, 2, 3, 4)
@@ -161,6 +164,21 @@ def _drawn(arch: str, given: Mapping[str, str], causal: str | None, rng: Rng) ->
     }
     texts = tuple(f"{path}={value}" for path, value in {**values, **given}.items())
     return Setting(WORKLOADS[causal or str(rng.choice(list(WORKLOADS)))], texts)
+
+
+def program_at(arch: str, overrides: Sequence[str]) -> tuple[Instruction, ...]:
+    """The instructions of a head with the sizes that are given, else those of the workload, and HALT.
+
+    Raises:
+        AccelsimError: sizes or settings that the machine cannot run.
+    """
+    given = {split_override(text)[0]: text for text in overrides}
+    causal = given.pop("causal", "causal=false").partition("=")[2]
+    if causal not in WORKLOADS:
+        raise AccelsimError(f'--set causal: must be true or false, got "{causal}"')
+    layer = layer_at(arch, Setting(WORKLOADS[causal], tuple(given.values())))
+    scale = scale_of(Fraction(1, 1 << 4))
+    return (*layer.instructions(scale).instructions, Instruction("HALT"))
 
 
 def layer_at(arch: str, setting: Setting) -> Layer:
