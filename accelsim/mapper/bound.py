@@ -29,7 +29,6 @@ class Bound:
     known: Known
     einsums: tuple[Einsum, ...]
     _tensors: dict[tuple[object, ...], float] = field(default_factory=dict)
-    _streams: dict[tuple[object, ...], float] = field(default_factory=dict)
 
     def tensor_pj(self, tensor: str, picked: Picked, touching: Sequence[Einsum]) -> float:
         """Energy of one tensor whose makers and readers in the group are all assigned."""
@@ -45,11 +44,10 @@ class Bound:
             self._tensors[key] = found
         return self._tensors[key]
 
-    def own_pj(self, option: Assignment, touching: Mapping[str, Sequence[Einsum]]) -> float:
+    def own_pj(self, option: Assignment, einsum: Einsum, own: Sequence[str]) -> float:
         """Operators, registers, and the tensors that only this Einsum of the group touches."""
         picked = {option.einsum: option}
-        own = [t for t, them in touching.items() if len(them) == 1 and them[0].name == option.einsum]
-        return option.energy_pj + sum(self.tensor_pj(t, picked, touching[t]) for t in own)
+        return option.energy_pj + sum([self.tensor_pj(tensor, picked, (einsum,)) for tensor in own])
 
     @cached_property
     def scene(self) -> Scene:
@@ -119,9 +117,9 @@ class Bound:
         found = picked[touch.einsum.name]
         written = touch is self.known.problem.writes[touch.einsum.name]
         key = (touch.einsum.name, touch.tensor, written, found.face)
-        if key not in self._streams:
-            self._streams[key] = float(self.known.problem.pairs(touch, self._spans(touch, found)))
-        return self._streams[key]
+        if key not in self.known.streamed:
+            self.known.streamed[key] = float(self.known.problem.pairs(touch, self._spans(touch, found)))
+        return self.known.streamed[key]
 
     def _spans(self, touch: Touch, picked: Assignment) -> dict[str, int]:
         """What one iteration of the innermost loops spans."""

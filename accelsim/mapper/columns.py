@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -64,16 +64,6 @@ class Columns:
                         found[2 * at + row, column] = 1 / bytes_per_s
         return found
 
-    def widened(self, columns: NDArray[np.float64], alive: Sequence[range], moments: int) -> NDArray[np.float64]:
-        """Columns [candidate, column] with what is held at each level, `alive` at some moments, for each moment."""
-        if moments == 1:
-            return columns
-        caps = len(self.levels)
-        held = np.zeros((columns.shape[0], caps, moments))
-        for at, during in enumerate(alive):
-            held[:, at, during.start : during.stop] = columns[:, at, None]
-        return np.concatenate([held.reshape(columns.shape[0], -1), columns[:, caps:]], axis=1)
-
     def fill(self, row: NDArray[np.float64], moved: Moved) -> None:
         """Write the columns of one way into `row` [candidate, column]."""
         for at, level in enumerate(self.levels):
@@ -84,3 +74,13 @@ class Columns:
                 amounts[:, 2 * at], amounts[:, 2 * at + 1] = moved.read[level], moved.write[level]
         row[:, len(self.levels) :] = amounts @ self.prices
         row[:, len(self.levels)] += moved.fill_pj
+
+
+@lru_cache(maxsize=1 << 12)
+def sources(width: int, alive: tuple[range, ...], moments: int) -> tuple[int, ...]:
+    """Which of `width` columns stands in each column if what is held at each level is told for each moment.
+
+    `width` itself, of which there is none: while the tensor is not `alive` at the level.
+    """
+    held = [at if moment in during else width for at, during in enumerate(alive) for moment in range(moments)]
+    return (*held, *range(len(alive), width))

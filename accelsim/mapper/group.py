@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from accelsim.mapper.assign import Assignment
 from accelsim.mapper.fold import PARETO, Cost, fold, makes_needless
-from accelsim.mapper.known import Known, Way
+from accelsim.mapper.grids import Grid
+from accelsim.mapper.known import Kept, Known
 from accelsim.mapper.limits import Limits
+from accelsim.mapper.members import Members, units_of
 from accelsim.mapper.nest import Nest
-from accelsim.mapper.pick import Members, Partial, Regime, picked_of, regimes, units_of
+from accelsim.mapper.pick import Partial, Regime, regimes
 from accelsim.mapper.queue import first_tries, queue_of
 from accelsim.mapper.tensors import Keeping, Scene
 
@@ -83,7 +85,10 @@ class Around:
 
 def _beaten(known: Iterable[Cost], point: Cost, goal: int) -> bool:
     """Whether one of some costs makes a point needless."""
-    return any(makes_needless(cost, point, goal) for cost in known)
+    for cost in known:  # noqa: SIM110 - any() with a generator takes twice as long, and this is asked all the time
+        if makes_needless(cost, point, goal):
+            return True
+    return False
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,11 +136,11 @@ class GroupSearch:
             if is_late():
                 break
             regime, partial = entry
-            if partial.latest_pj is not None:
+            if not partial.is_refined:
                 refined = regime.refined(partial)
                 if refined is not None:
                     queue.push(regime, refined)
-            elif len(partial.picked) < len(self.members.einsums):
+            elif len(partial.prefix.picked) < len(self.members.einsums):
                 for wider in regime.wider(partial):
                     queue.push(regime, wider)
             else:
@@ -143,11 +148,11 @@ class GroupSearch:
 
     def _extend(self, regime: Regime, partial: Partial, tally: Tally) -> None:
         """Add what a combination reaches, once."""
-        key = (regime.nest, *(a.key for a in partial.picked))
+        key = (regime.nest, *(a.key for a in partial.prefix.picked))
         if key not in self.seen:
             self.seen.add(key)
             tally.schemes += 1
-            self.front.extend(regime.nest, picked_of(partial), tally)
+            self.front.extend(regime.nest, partial.prefix.by_name, tally)
 
     def points(self) -> list[GroupPoint]:
         return self.front.points()
@@ -163,10 +168,10 @@ def busy_cycles(picked: Mapping[str, Assignment], limits: Limits) -> float:
 
 @dataclass(frozen=True)
 class _Origin:
-    """Where a point came from: scene, ways of all parcels in a row, candidate of tiles, and the way of each parcel."""
+    """Where a point came from: scene, what is kept, candidate of tiles, and the way of each parcel."""
 
     scene: Scene
-    ways: tuple[Way, ...]
+    kept: tuple[Kept, ...]
     candidate: int
     chosen: tuple[int, ...]
 
@@ -191,30 +196,29 @@ class _Front:
         units = units_of(members.einsums, nest, picked)
         if units is None:
             return
-        kept = [members.kept(nest, picked, parcel, units) for parcel in members.parcels]
+        kept = tuple([members.kept(nest, picked, parcel, units) for parcel in members.parcels])
         if not all(each.ways for each in kept):
             return
-        tiles = members.known.tiles((nest, tuple(units.items()), members.steady))
+        tiles = members.known.grids.tiles(Grid(nest, tuple(units.items()), members.steady))
         scene = Scene(problem, members.einsums, nest, picked, tiles, limits)
-        parts = [(each.ways, each.columns) for each in kept]
         seconds = busy_cycles(picked, limits) / float(problem.arch.clock_hz)
         fixed = np.array([seconds, sum(a.energy_pj for a in picked.values())])
-        firsts = np.cumsum([0, *(len(ways) for ways, _ in parts)])
-        options = np.concatenate([columns for _, columns in parts])
+        firsts = np.cumsum([0, *(len(each.ways) for each in kept)])
+        options = np.concatenate([each.columns for each in kept])
         old = len(self.origins)
         values, rows = (
             np.empty((max(FIRST_POINTS, old), 3)),
-            np.zeros((max(FIRST_POINTS, old), 1 + len(parts)), int),
+            np.zeros((max(FIRST_POINTS, old), 1 + len(kept)), int),
         )
         values[:old], rows[:old, 0] = self.values, -1 - np.arange(old)
         room = (np.array(members.room), members.moments)
         values, rows, points, seen = fold((options, firsts, room, fixed, self.goal), (values, rows, old))
         tally.candidates += options.shape[1]
         tally.looked_at += seen
-        ways = tuple(way for each, _ in parts for way in each)
+        rows[:, 1:] -= firsts[:-1]
         self.origins = [
-            self.origins[-1 - row[0]] if row[0] < 0 else _Origin(scene, ways, int(row[0]), tuple(map(int, row[1:])))
-            for row in rows[:points]
+            self.origins[-1 - at] if at < 0 else _Origin(scene, kept, at, tuple(chosen))
+            for at, *chosen in rows[:points].tolist()
         ]
         self.values = values[:points].copy()
         self.costs = [(row[0], row[1], row[2]) for row in self.values.tolist()]
@@ -223,7 +227,8 @@ class _Front:
         return [self._point(values, origin) for values, origin in zip(self.values, self.origins, strict=True)]
 
     def _point(self, values: Floats, origin: _Origin) -> GroupPoint:
-        scene, chosen = origin.scene, [origin.ways[at] for at in origin.chosen]
+        scene = origin.scene
+        chosen = [kept.way(at) for kept, at in zip(origin.kept, origin.chosen, strict=True)]
         loops = [way.loop for way in chosen if way.loop]
         tiles = {c: int(tile[origin.candidate]) for c, tile in scene.tiles.items()} | {c: tile for _, c, tile in loops}
         nest = replace(scene.nest, own=tuple((name, c) for name, c, _ in loops))

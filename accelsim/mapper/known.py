@@ -1,9 +1,10 @@
-"""What a search has worked out once and needs again: assignments, tiles, and the columns of tensors."""
+"""What a search has worked out once and needs again: assignments, tiles, and the ways to keep tensors."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import product
 
 import numpy as np
@@ -11,20 +12,18 @@ from numpy.typing import NDArray
 
 from accelsim.einsum.cascade import Einsum
 from accelsim.mapper.assign import Assignment, assignments
-from accelsim.mapper.columns import Columns
+from accelsim.mapper.columns import Columns, sources
 from accelsim.mapper.fold import needed
+from accelsim.mapper.grids import Grid, Grids
 from accelsim.mapper.limits import Limits
 from accelsim.mapper.nest import Nest
-from accelsim.mapper.problem import Amount, Problem, Touch, multiples, useful_tiles
-from accelsim.mapper.problem import Tiles as MovingTiles
+from accelsim.mapper.problem import Problem
+from accelsim.mapper.rows import Option, Picked, Row, Rows
 from accelsim.mapper.tensors import Keeping, Scene
 
-MOST_MULTIPLES = 32  # of the array, up to which every one of them is a tile where their number alone does not tell
 Floats = NDArray[np.float64]
-Tiles = dict[str, NDArray[np.int64]]
-Alive = dict[str, tuple[range, ...]]
-Grid = tuple[Nest, tuple[tuple[str, int], ...], frozenset[str]]
-"""A nest, what the tiles of each of its coordinates are multiples of, and those that are looped one value at a time."""
+Alive = tuple[tuple[range, ...], ...]
+"""Of each tensor when it takes room, for each depth at which it may be kept."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Way:
 
 @dataclass(frozen=True)
 class Parcel:
-    """Tensors whose ways to be kept are chosen together, and who touches them.
+    """Tensors whose ways to be kept are chosen together, who touches them, and which of them others want.
 
     One tensor, or all that a single Einsum of a group touches: they share the loop that it alone may have, over a
     coordinate in `alone` that no other Einsum of the group has.
@@ -50,33 +49,67 @@ class Parcel:
 
     tensors: tuple[str, ...]
     touching: tuple[Einsum, ...]
+    leaves: tuple[bool, ...]
     alone: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where a parcel is in a nest: the loops that some Einsum which touches it runs in, and when it takes room."""
+
+    nest: Nest
+    alive: Alive
 
 
 @dataclass(frozen=True, eq=False)
 class Kept:
-    """The ways to keep a parcel, and what each costs for every candidate of tiles [way, candidate, column].
+    """The ways to keep a parcel.
 
     Attributes:
+        ways: in the loops that those run in who touch the parcel.
         least: of each column the least of any way and candidate.
+        make: works out `columns`.
+        depths: of those loops in the nest; None where they are all of it.
     """
 
     ways: tuple[Way, ...]
-    columns: Floats
     least: tuple[float, ...]
+    make: Callable[[], Floats]
+    depths: tuple[int, ...] | None = None
+
+    def way(self, at: int) -> Way:
+        return self.ways[at].moved(self.depths) if self.depths else self.ways[at]
+
+    @cached_property
+    def columns(self) -> Floats:
+        """What each way costs for every candidate of tiles [way, candidate, column]."""
+        return self.make()
+
+
+NONE = Kept((), (), lambda: np.empty((0, 0, 0)))
 
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """The memory of one search; what is in it depends on nothing but the problem and its limits."""
+    """The memory of one search; what is in it depends on nothing but the problem and its limits.
+
+    Attributes:
+        streamed: elements of a touch that pass between the array and the level next to it, by what that depends on.
+    """
 
     problem: Problem
     limits: Limits
+    streamed: dict[Hashable, float] = field(default_factory=dict)
     _assignments: dict[tuple[object, ...], list[Assignment]] = field(default_factory=dict)
-    _tiles: dict[Grid, Tiles] = field(default_factory=dict)
     _kept: dict[tuple[object, ...], Kept] = field(default_factory=dict)
-    _rows: dict[Hashable, Floats] = field(default_factory=dict)
-    _moving: dict[Hashable, tuple[dict[str, MovingTiles], dict[Touch, Amount]]] = field(default_factory=dict)
+
+    @cached_property
+    def grids(self) -> Grids:
+        return Grids(self.problem, self.limits)
+
+    @cached_property
+    def _rows(self) -> Rows:
+        return Rows(self.grids)
 
     def assignments(self, einsum: Einsum, looped: frozenset[str], alone: frozenset[str]) -> list[Assignment]:
         """Every assignment of an Einsum, some of whose coordinates are looped, or looped one value at a time."""
@@ -86,123 +119,107 @@ class Known:
             self._assignments[key] = assignments(self.problem, einsum, looped, alone, self.limits)
         return self._assignments[key]
 
-    def tiles(self, grid: Grid) -> Tiles:
-        """Coordinate of the nest to its tile, an entry for each combination of useful ones."""
-        if grid not in self._tiles:
-            axes = self._axes(grid)
-            found = np.meshgrid(*axes.values(), indexing="ij")
-            self._tiles[grid] = {c: axis.reshape(-1) for c, axis in zip(axes, found, strict=True)}
-        return self._tiles[grid]
-
-    def _axes(self, grid: Grid) -> Tiles:
-        """Coordinate of the nest to its useful tiles; in the same order for nests of the same coordinates."""
-        nest, units, steady = grid
-        unit = dict(units)
-        axes = {c: np.array([unit[c]]) for c in nest.batch}
-        for c in sorted(nest.order):
-            axes[c] = np.array([1] if c in steady else self.sizes(c, unit[c]), np.int64)
-        return axes
-
-    def _places(self, grid: Grid, inner: Grid) -> NDArray[np.int64]:
-        """For each combination of tiles the place of its part in a grid of some of its loops."""
-        axes, own = self._axes(grid), self._axes(inner)
-        at = np.meshgrid(*(np.arange(len(axis)) for axis in axes.values()), indexing="ij")
-        places = dict(zip(axes, at, strict=True))
-        found = np.zeros([len(axis) for axis in axes.values()], np.int64)
-        for c, axis in own.items():
-            found = found * len(axis) + places[c]
-        return found.reshape(-1)
-
-    def sizes(self, c: str, unit: int) -> list[int]:
-        """Tiles of a coordinate to be tried, smaller than the whole."""
-        size = self.problem.sizes[c]
-        every = c in self.problem.uneven and -(-size // unit) <= MOST_MULTIPLES
-        found = multiples(size, unit) if every else useful_tiles(size, unit)
-        return [tile for tile in found[:-1] if not (self.limits.perfect and size % tile)]
-
-    def kept(self, group: Scene, grid: Grid, parcel: Parcel, alive: Alive) -> Kept:
+    def kept(self, group: Scene, picked: Picked, grid: Grid, parcel: Parcel, spot: Spot) -> Kept:
         """The ways to keep a parcel with the tiles of a grid; no way where the grid is empty.
 
         Loops that none of those who touch the parcel run in make no difference: the rest is worked out once.
 
         Args:
-            alive: what `alive_of` says of the parcel in the nest of the grid.
+            group: without loops and assignments.
         """
-        inner = _narrowed(grid, parcel)
-        base = self.kept_within(group, grid, parcel, alive)
-        if inner[0] == grid[0] or not base.ways:
+        base = self.kept_within(group, picked, grid, parcel, spot)
+        if spot.nest == grid.nest or not base.ways:
             return base
+        if not self.grids.count(grid):
+            return NONE
         key = (id(base), grid)
         if key not in self._kept:
-            places = self._places(grid, inner)
-            depths = (0, *(grid[0].order.index(c) + 1 for c in inner[0].order), len(grid[0].order) + 1)
-            ways = tuple(way.moved(depths) for way in base.ways) if len(places) else ()
-            self._kept[key] = Kept(ways, base.columns[:, places], base.least)
+            inner = grid.within(spot.nest)
+            depths = (0, *(grid.nest.order.index(c) + 1 for c in spot.nest.order), len(grid.nest.order) + 1)
+            grids = self.grids
+            self._kept[key] = Kept(base.ways, base.least, lambda: base.columns[:, grids.places(grid, inner)], depths)
         return self._kept[key]
 
-    def kept_within(self, group: Scene, grid: Grid, parcel: Parcel, alive: Alive) -> Kept:
+    def kept_within(self, group: Scene, picked: Picked, grid: Grid, parcel: Parcel, spot: Spot) -> Kept:
         """The same in the loops that those run in who touch the parcel."""
-        grid = _narrowed(grid, parcel)
-        faces = tuple(group.picked[e.name].key for e in parcel.touching)
-        leaves = tuple(map(group.leaves, parcel.tensors))
-        key = (parcel.tensors, grid, faces, leaves, parcel.alone, group.moments, *alive.values())
+        inner = grid.within(spot.nest)
+        faces = tuple([picked[e.name].key for e in parcel.touching])
+        key = (parcel.tensors, inner, faces, parcel.leaves, parcel.alone, group.moments, spot.alive)
         if key not in self._kept:
-            base = (grid[0].batch, frozenset(grid[1]), grid[2], faces, leaves)
-            spans, streams = self._moving.setdefault(base, ({}, {}))
-            scene = replace(group, nest=grid[0], tiles=self.tiles(grid), spans=spans, streams=streams)
-            count = max((len(tile) for tile in scene.tiles.values()), default=1)
-            found = list(self._ways(scene, base, parcel, alive)) if count else []
-            columns = np.array([columns for _, columns in found])
-            if len(parcel.tensors) > 1 and found:
-                wanted = np.flatnonzero(needed(columns))
-                found, columns = [found[at] for at in wanted], columns[wanted]
-            least = tuple(map(float, columns.min(axis=(0, 1)))) if found else ()
-            self._kept[key] = Kept(tuple(way for way, _ in found), columns, least)
+            found = NONE
+            if self.grids.count(inner):
+                base = (faces, parcel.leaves)
+                if parcel.alone:
+                    scene = replace(group, nest=spot.nest, picked=picked)
+                    found = self._with_own_loops(scene, base, inner, parcel, spot.alive)
+                else:
+                    options = self._rows.options(group, picked, base, inner, parcel.tensors[0])
+                    found = self._single(options, inner, spot.alive[0], group.moments)
+            self._kept[key] = found
         return self._kept[key]
 
-    def _ways(self, scene: Scene, base: Hashable, parcel: Parcel, alive: Alive) -> Iterator[tuple[Way, Floats]]:
-        """Each way to keep a parcel and what it costs [candidate, column]: at shared loops, then at one of its own.
+    def _single(self, options: Sequence[Option], grid: Grid, alive: tuple[range, ...], moments: int) -> Kept:
+        """The ways to keep one tensor."""
+        where = [self._sources(keeping, alive, moments) for keeping, _ in options]
+        rows, grids = [(row, columns) for (_, row), columns in zip(options, where, strict=True)], self.grids
+        each = [[row.least[at] for at in columns] for row, columns in rows]
+        return Kept(
+            tuple([Way((keeping,)) for keeping, _ in options]),
+            tuple(map(min, zip(*each, strict=True))),
+            lambda: np.array([_costs(grids, row, grid, columns) for row, columns in rows]),
+        )
+
+    def _sources(self, keeping: Keeping, alive: tuple[range, ...], moments: int) -> tuple[int, ...]:
+        """What of a row stands in each column at each moment."""
+        table, depths = Columns.of(self.problem), dict(keeping.chain)
+        return sources(table.width, tuple([alive[depths.get(level, 0)] for level in table.levels]), moments)
+
+    def _with_own_loops(self, scene: Scene, base: Hashable, grid: Grid, parcel: Parcel, alive: Alive) -> Kept:
+        """The ways to keep all that only one Einsum touches, together.
 
         Args:
-            base: all that costs depend on but for the order of loops and the way.
+            base: all that costs depend on but for loops, tiles and the way.
         """
-        shared = [self._each(scene, base, scene.ways(tensor), alive) for tensor in parcel.tensors]
+        found = list(self._together(scene, base, grid, parcel, alive))
+        columns = np.array([columns for _, columns in found])
+        if len(parcel.tensors) > 1 and found:
+            wanted = np.flatnonzero(needed(columns))
+            found, columns = [found[at] for at in wanted], columns[wanted]
+        least = tuple(columns.min(axis=(0, 1)).tolist()) if found else ()
+        return Kept(tuple(way for way, _ in found), least, lambda: columns)
+
+    def _together(
+        self, scene: Scene, base: Hashable, grid: Grid, parcel: Parcel, alive: Alive
+    ) -> Iterator[tuple[Way, Floats]]:
+        """Each way to keep a parcel and what it costs [candidate, column]: at shared loops, then at one of its own."""
+
+        def costs(
+            options: Sequence[tuple[Option, ...]],
+        ) -> list[list[tuple[Keeping, Floats]]]:
+            return [
+                [(k, _costs(self.grids, row, grid, self._sources(k, when, scene.moments))) for k, row in each]
+                for each, when in zip(options, alive, strict=True)
+            ]
+
+        shared = costs([self._rows.options(scene, scene.picked, base, grid, tensor) for tensor in parcel.tensors])
         for chosen in product(*shared):
             yield Way(tuple(k for k, _ in chosen)), _sum(chosen)
+        (einsum,) = parcel.touching
+        picked, depth = scene.picked[einsum.name], len(scene.nest.order) + 1
         for c in parcel.alone:
-            (einsum,) = parcel.touching
-            picked, depth = scene.picked[einsum.name], len(scene.nest.order) + 1
             inside = replace(scene, nest=replace(scene.nest, own=((einsum.name, c),)))
-            offered = [[w for w in inside.ways(t) if any(at == depth for _, at in w.chain)] for t in parcel.tensors]
-            if c in picked.streamed or not any(offered):
+            if c in picked.streamed:
                 continue
-            count = max((len(tile) for tile in scene.tiles.values()), default=1)
-            for tile in self.sizes(c, picked.pes.get(c, 1)):
-                tiled = replace(inside, tiles={**scene.tiles, c: np.full(count, tile)})
-                own = [self._each(tiled, (base, c, tile), ways, alive) for ways in offered]
+            for tile in self.grids.sizes(c, picked.pes.get(c, 1)).tolist():
+                own = costs([self._rows.alone(inside, base, grid, tensor, tile) for tensor in parcel.tensors])
                 for chosen in product(*([*a, *b] for a, b in zip(shared, own, strict=True))):
                     if any(at == depth for keeping, _ in chosen for _, at in keeping.chain):
                         yield Way(tuple(k for k, _ in chosen), (einsum.name, c, tile)), _sum(chosen)
 
-    def _each(
-        self, scene: Scene, base: Hashable, ways: Iterable[Keeping], alive: Alive
-    ) -> list[tuple[Keeping, Floats]]:
-        """What each way to keep one tensor costs [candidate, column].
 
-        In what order loops are nested makes no difference but for which of them are around a tile: ways in nests of the
-        same coordinates that differ in nothing else are worked out once.
-        """
-        table, found = Columns.of(self.problem), []
-        count = max((len(tile) for tile in scene.tiles.values()), default=1)
-        for way in ways:
-            key = (base, way.tensor, way.forwarded, *((level, scene.places(way.tensor, at)) for level, at in way.chain))
-            if key not in self._rows:
-                row = np.empty((count, table.width))
-                table.fill(row, scene.moved(way))
-                self._rows[key] = row
-            during = [alive[way.tensor][dict(way.chain).get(level, 0)] for level in table.levels]
-            found.append((way, table.widened(self._rows[key], during, scene.moments)))
-        return found
+def _costs(grids: Grids, row: Row, grid: Grid, columns: tuple[int, ...]) -> Floats:
+    """What a way costs for every candidate of a grid [candidate, column]."""
+    return row.columns[grids.places(grid, row.grid)[:, None], columns]
 
 
 def _sum(chosen: Sequence[tuple[Keeping, Floats]]) -> Floats:
@@ -212,18 +229,12 @@ def _sum(chosen: Sequence[tuple[Keeping, Floats]]) -> Floats:
     return total
 
 
-def alive_of(group: Scene, parcel: Parcel) -> Alive:
-    """Of each tensor when it takes room, for each depth of those loops that make a difference to the parcel."""
-    order = group.nest.order
-    depths = [0, *(at for at, c in enumerate(order, 1) if any(c in e.coordinates for e in parcel.touching))]
+def spot_of(group: Scene, nest: Nest, parcel: Parcel) -> Spot:
+    """A parcel in a nest of a group."""
+    depths = [at for at, c in enumerate(nest.order, 1) if any(c in e.coordinates for e in parcel.touching)]
+    inner = nest if len(depths) == len(nest.order) else Nest(nest.batch, tuple(nest.order[at - 1] for at in depths))
+    every = (0, *depths, len(nest.order) + 1)
     if group.moments == 1:
-        return {tensor: (range(1),) * (len(depths) + 1) for tensor in parcel.tensors}
-    return {t: tuple(group.alive(t, depth) for depth in (*depths, len(order) + 1)) for t in parcel.tensors}
-
-
-def _narrowed(grid: Grid, parcel: Parcel) -> Grid:
-    """The loops that some Einsum which touches a parcel runs in."""
-    nest, units, steady = grid
-    order = tuple(c for c in nest.order if any(c in e.coordinates for e in parcel.touching))
-    kept = {*nest.batch, *order}
-    return Nest(nest.batch, order), tuple((c, n) for c, n in units if c in kept), steady & kept
+        return Spot(inner, ((range(1),) * len(every),) * len(parcel.tensors))
+    scene = replace(group, nest=nest)
+    return Spot(inner, tuple(tuple([scene.alive(t, depth) for depth in every]) for t in parcel.tensors))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from itertools import permutations
 
 from accelsim.einsum.ast import Access, Coordinate
@@ -26,10 +27,28 @@ class Nest:
     order: tuple[str, ...]
     own: tuple[tuple[str, str], ...] = ()
 
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.batch, self.order, self.own))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __getstate__(self) -> dict[str, object]:
+        return {each.name: getattr(self, each.name) for each in fields(self)}  # hashes of text hold in one process
+
+    @cached_property
+    def _loops(self) -> dict[tuple[str, int | None], tuple[str, ...]]:
+        """What `loops_of` has said."""
+        return {}
+
     def loops_of(self, einsum: Einsum, depth: int | None = None) -> tuple[str, ...]:
         """The loops that an Einsum runs in, down to `depth` of `order`; its own one is one deeper."""
-        inside = (*self.order, *(c for name, c in self.own if name == einsum.name))
-        return tuple(c for c in (*self.batch, *inside[:depth]) if c in einsum.coordinates)
+        key = (einsum.name, depth)
+        if key not in self._loops:
+            inside = (*self.order, *(c for name, c in self.own if name == einsum.name))
+            self._loops[key] = tuple([c for c in (*self.batch, *inside[:depth]) if c in einsum.coordinates])
+        return self._loops[key]
 
     def own_of(self, touches: Sequence[Touch]) -> tuple[str, ...]:
         """The loop of its own of the only Einsum that has these touches."""
@@ -114,11 +133,8 @@ def _same_iteration(problem: Problem, maker: Einsum, access: Access, c: str) -> 
 
 def depths(nest: Nest, touches: Sequence[Touch]) -> list[int]:
     """Depths of `order` at which keeping a tensor differs: all who touch it run there, and it moves on."""
-    found = [0]
-    for depth, c in enumerate((*nest.order, *nest.own_of(touches)), 1):
-        if all(c in touch.einsum.coordinates for touch in touches) and any(c in touch.names for touch in touches):
-            found.append(depth)
-    return found
+    moved = set[str]().union(*(touch.names for touch in touches)).intersection(*(t.einsum.coordinates for t in touches))
+    return [0, *(depth for depth, c in enumerate((*nest.order, *nest.own_of(touches)), 1) if c in moved)]
 
 
 def loops_to(nest: Nest, einsum: Einsum, names: frozenset[str], depth: int) -> tuple[str, ...]:

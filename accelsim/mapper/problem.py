@@ -219,6 +219,10 @@ class Problem:
             self.loose_of[touch] = frozenset(touch.einsum.coordinates) - self._tied(touch)
         return self.loose_of[touch]
 
+    def indifferent(self, touch: Touch) -> frozenset[str]:
+        """Coordinates whose tiles make no difference to what passes in all iterations: each value has its elements."""
+        return touch.plain & self.loose(touch)
+
     def _tied(self, touch: Touch) -> set[str]:
         every, first = set(touch.einsum.coordinates), touch.accesses[0]
         masks = self._present.presences[touch.einsum.name], self._present.elements.get(touch.tensor)

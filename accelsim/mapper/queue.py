@@ -30,8 +30,8 @@ class Queue:
         seconds, energy = regime.least(partial)
         if self.is_needless(seconds, energy):
             return
-        if partial.latest_pj is not None:
-            alike = self.kept.setdefault((id(regime), *regime.face(partial)), [])
+        if not partial.is_refined:
+            alike = self.kept.setdefault((id(regime), partial.prefix.face), [])
             if any(old.beats(partial) for old in alike):
                 return
             alike[:] = [old for old in alike if not partial.beats(old)]

@@ -8,8 +8,9 @@ from math import comb, prod
 from accelsim.einsum.cascade import Einsum
 from accelsim.mapper.known import Known, Parcel
 from accelsim.mapper.limits import Limits
+from accelsim.mapper.members import Members
 from accelsim.mapper.nest import Nest, depths
-from accelsim.mapper.pick import Members, Regime, regimes
+from accelsim.mapper.pick import Regime, regimes
 from accelsim.mapper.problem import Problem
 from accelsim.mapper.search import is_whole
 
@@ -35,7 +36,7 @@ def _of_group(members: Members) -> int:
 def _of_regime(members: Members, regime: Regime) -> int:
     """Assignments, tiles of the nest, and ways to keep each parcel."""
     known, order = members.known, [c for c in regime.nest.order if c not in members.steady]
-    tiles = prod(len(known.sizes(c, _unit(c, members.einsums, regime))) for c in order)
+    tiles = prod(len(known.grids.sizes(c, _unit(c, members.einsums, regime))) for c in order)
     return prod(map(len, regime.choices)) * tiles * prod(_ways(members, regime.nest, p) for p in members.parcels)
 
 
@@ -59,7 +60,7 @@ def _ways(members: Members, nest: Nest, parcel: Parcel) -> int:
     }
     shared = prod(_chains(levels, len(depths(nest, touches[t]))) for t in parcel.tensors)
     deeper = prod(_chains(levels, len(depths(nest, touches[t])) + 1) for t in parcel.tensors)
-    loops = sum(len(members.known.sizes(c, 1)) for c in parcel.alone)
+    loops = sum(len(members.known.grids.sizes(c, 1)) for c in parcel.alone)
     return shared + loops * (deeper - shared)
 
 

@@ -48,7 +48,13 @@ class Moved:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A group with its loops, its assignments and its tiles (coordinate of the nest to an entry per candidate)."""
+    """A group with its loops, its assignments and its tiles (coordinate of the nest to an entry per candidate).
+
+    Attributes:
+        spans, streams: what has been worked out for these assignments and tiles.
+        made: tensor that the group makes to its maker's touch.
+        readers: tensor to those of the group that read it.
+    """
 
     problem: Problem
     einsums: tuple[Einsum, ...]
@@ -58,20 +64,19 @@ class Scene:
     limits: Limits
     spans: dict[str, Tiles] = field(default_factory=dict)
     streams: dict[Touch, Amount] = field(default_factory=dict)
+    made: dict[str, Touch] = field(default_factory=dict)
+    readers: dict[str, tuple[Touch, ...]] = field(default_factory=dict)
 
-    @cached_property
-    def made(self) -> dict[str, Touch]:
-        """Tensor that the group makes to its maker's touch."""
-        return {e.tensor: self.problem.writes[e.name] for e in self.einsums}
+    def __post_init__(self) -> None:
+        if not self.made:
+            self.made.update((e.tensor, self.problem.writes[e.name]) for e in self.einsums)
+            for touch in (touch for e in self.einsums for touch in self.problem.reads[e.name]):
+                self.readers[touch.tensor] = (*self.readers.get(touch.tensor, ()), touch)
 
-    @cached_property
-    def readers(self) -> dict[str, tuple[Touch, ...]]:
-        """Tensor to those of the group that read it."""
-        found: dict[str, tuple[Touch, ...]] = {}
-        for einsum in self.einsums:
-            for touch in self.problem.reads[einsum.name]:
-                found[touch.tensor] = (*found.get(touch.tensor, ()), touch)
-        return found
+    def touches(self, tensor: str) -> tuple[Touch, ...]:
+        """Who makes a tensor, if one of the group does, and who reads it."""
+        readers = self.readers.get(tensor, ())
+        return (self.made[tensor], *readers) if tensor in self.made else readers
 
     @cached_property
     def tensors(self) -> tuple[str, ...]:
@@ -102,7 +107,7 @@ class Scene:
 
     def ways(self, tensor: str) -> Iterator[Keeping]:
         """Every way to keep a tensor that the map space has."""
-        touches = (*((self.made[tensor],) if tensor in self.made else ()), *self.readers.get(tensor, ()))
+        touches = self.touches(tensor)
         levels = [level.name for level in self.problem.arch.levels[1:]]
         own = tensor in self.made and tensor in self.readers
         direct = self.direct(tensor) if own else ()
@@ -126,26 +131,29 @@ class Scene:
 
     def _lives_in_registers(self, tensor: str, direct: tuple[str, ...]) -> bool:
         along = self.problem.step.shapes.cascade.generative.get(tensor)
-        return along not in self.tiles and all(r.einsum.name in direct for r in self.readers[tensor])
+        return not self._loops_over(along) and all(r.einsum.name in direct for r in self.readers[tensor])
 
     def direct(self, tensor: str) -> tuple[str, ...]:
         """The readers that can take a tensor of the group from where it was made, element by element."""
         maker = self.made[tensor]
-        return tuple(r.einsum.name for r in self.readers[tensor] if self._is_direct(maker, r))
+        return tuple(r.einsum.name for r in self.readers.get(tensor, ()) if self._is_direct(maker, r))
 
     def _is_direct(self, maker: Touch, reader: Touch) -> bool:
         """Whether both run in the same loops, and what passes needs no more than the PEs."""
         if maker.einsum.name == reader.einsum.name:
-            return self.problem.recurs.get(maker.einsum.name) not in self.tiles
+            return not self._loops_over(self.problem.recurs.get(maker.einsum.name))
         same = self.nest.loops_of(maker.einsum) == self.nest.loops_of(reader.einsum)
         first, then = self.picked[maker.einsum.name], self.picked[reader.einsum.name]
         return same and passes(self.problem, (maker, first), (reader, then))
+
+    def _loops_over(self, c: str | None) -> bool:
+        return c in self.nest.batch or c in self.nest.order
 
     def moved(self, way: Keeping) -> Moved:
         """Everything that one way to keep a tensor holds and moves."""
         found = Moved()
         tensor, word = way.tensor, self.problem.word(way.tensor)
-        touches = (*((self.made[tensor],) if tensor in self.made else ()), *self.readers.get(tensor, ()))
+        touches = self.touches(tensor)
         for level, depth in way.chain:
             loops = [(t, self.around(self.nest.loops_of(t.einsum, depth))) for t in touches]
             found.held[level] = self.problem.held(loops) * word
@@ -175,7 +183,7 @@ class Scene:
     def alive(self, tensor: str, depth: int) -> range:
         """The moments at which a tensor that is kept at a depth takes room (`accelsim.mapping.lifetime`)."""
         every = range(self.moments)
-        touches = (*((self.made[tensor],) if tensor in self.made else ()), *self.readers.get(tensor, ()))
+        touches = self.touches(tensor)
         if len(every) == 1 or tensor in self.problem.step.shapes.cascade.generative:
             return every
         if depth > len(self.nest.order):  # at a loop that an Einsum has alone
@@ -194,7 +202,7 @@ class Scene:
 
     def places(self, tensor: str, depth: int) -> tuple[frozenset[str], ...]:
         """Around a tile at a depth: the loops of each Einsum that touches the tensor, and those that refill it."""
-        touches = (*((self.made[tensor],) if tensor in self.made else ()), *self.readers.get(tensor, ()))
+        touches = self.touches(tensor)
         names = touches[0].names if tensor in self.made else frozenset(c for t in touches for c in t.names)
         loops = [self.nest.loops_of(touch.einsum, depth) for touch in touches]
         filled = [loops_to(self.nest, touch.einsum, names, depth) for touch in touches]

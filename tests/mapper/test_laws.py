@@ -18,8 +18,9 @@ from accelsim.mapper.fold import FASTEST
 from accelsim.mapper.group import GroupPoint, Tally
 from accelsim.mapper.known import Known
 from accelsim.mapper.limits import Limits
+from accelsim.mapper.members import Members, units_of
 from accelsim.mapper.nest import Nest
-from accelsim.mapper.pick import Members, regimes, units_of
+from accelsim.mapper.pick import regimes
 from accelsim.mapper.problem import Problem
 from accelsim.mapper.search import Found, best_mappings
 from accelsim.mapper.tensors import Chain, Keeping
