@@ -17,6 +17,8 @@ UNITS = {
     "softmax": "vector unit with online softmax: weights, maximum and denominator of a row",
     "divide": "divider: quotients of several numerators by one denominator, rounded and saturated",
     "attention": "attention tile of one key per cycle: Q x K, online softmax, P x V",
+    "fuse-array": "array that does the softmax of a tile itself: Q x K, maximum, exp, sum and P x V",
+    "array-engine": "array engine: Q x K and P x V by instructions, from pads into pads",
     "sequencer": "sequencer: queues and semaphores that start each instruction when depth cycle does",
 }
 
@@ -30,5 +32,5 @@ def find_unit(name: str) -> HardwareUnit:
     if name not in UNITS:
         raise AccelsimError(f'no hardware unit named "{name}"{nearest(name, UNITS)}')
     need("amaranth")
-    unit: HardwareUnit = import_module(f"accelsim.hardware.{name}").UNIT
+    unit: HardwareUnit = import_module(f"accelsim.hardware.{name.replace('-', '_')}").UNIT
     return unit

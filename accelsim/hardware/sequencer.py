@@ -18,6 +18,7 @@ from accelsim.program.model import Body, Buffer, Edge, Hold, Loop, Program, Reso
 from accelsim.program.semaphores import tokens
 from accelsim.units.timing import Timing
 from rtl.bench import UnitUnderTest, pack
+from rtl.block import check_size
 from rtl.layer.stub import SequencerBench, record_layout
 from rtl.sim.case import Streams
 
@@ -25,6 +26,7 @@ Rng = np.random.Generator
 OPS = {"load": "LOAD", "array": "MATMUL", "vector": "SOFTMAX", "store": "STORE"}
 FEWEST, MOST = 3, 40  # instructions of a graph
 LONGEST_BUSY = 12
+FEWEST_PLACES, MOST_PLACES = 12, 1024
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,10 @@ class SequencerSetup:
 
     depth: int = 64
     slots: int = 16
+
+    def __post_init__(self) -> None:
+        check_size("depth", self.depth, FEWEST_PLACES, MOST_PLACES)
+        check_size("slots", self.slots, 2, MOST)
 
 
 def build(setup: SequencerSetup) -> SequencerBench:
@@ -54,7 +60,7 @@ def shape(setup: SequencerSetup, rng: Rng) -> MarkedGraph:
 
 def straight(setup: SequencerSetup, rng: Rng) -> Program:
     """Tasks without a loop, each with edges from some of those before it."""
-    number, density = int(rng.integers(FEWEST, MOST + 1)), rng.random() * 0.3
+    number, density = int(rng.integers(FEWEST, min(MOST, setup.depth) + 1)), rng.random() * 0.3
     tasks = []
     for place in range(number):
         near = [at for at in range(max(0, place - 8), place) if rng.random() < density]
@@ -139,7 +145,12 @@ def timing(setup: SequencerSetup, graph: MarkedGraph) -> Timing:
 UNIT = HardwareUnit(
     name="sequencer",
     under_test=UnitUnderTest("sequencer", build, shape, inputs, golden, timing),
-    configurations={"wide": SequencerSetup(), "short": SequencerSetup(depth=40, slots=9)},
+    configurations={
+        "default": SequencerSetup(),
+        "short": SequencerSetup(depth=40, slots=9),
+        "shorter": SequencerSetup(depth=16, slots=5),
+        "few": SequencerSetup(depth=24, slots=2),
+    },
     large={},
     read=lambda values: from_plain(SequencerSetup(), values),
     plain=to_plain,

@@ -73,7 +73,7 @@ def verify(designs: Sequence[Design], sim: str, seed: int = SEED, waves: Path | 
     rows = [
         _row(d, name, [r for r in results if r.case.device == name]) for d, name in zip(designs, devices, strict=True)
     ]
-    return Verification(unit.name, tuple(rows), time.monotonic() - start)
+    return Verification(designs[0].unit.name, tuple(rows), time.monotonic() - start)
 
 
 def _row(design: Design, device: str, results: Sequence[Result]) -> Row:

@@ -7,7 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from accelsim.errors import AccelsimError, nearest
-from accelsim.units import attention, buffer, divide, dma, exp, link, softmax, systolic, vector
+from accelsim.units import (
+    array_engine,
+    attention,
+    buffer,
+    divide,
+    dma,
+    exp,
+    fuse_array,
+    link,
+    softmax,
+    systolic,
+    vector,
+    vector_engine,
+)
 from accelsim.units.fields import Checked, Parameter, parameters
 from accelsim.units.timing import Timing
 
@@ -83,6 +96,27 @@ UNITS = {
             attention.AttentionParams,
             attention.Row,
             attention.timing,
+        ),
+        Unit(
+            "fuse-array",
+            "array that does the softmax of a tile itself: queries and tiles of keys",
+            fuse_array.FuseParams,
+            fuse_array.KeyTiles,
+            fuse_array.timing,
+        ),
+        Unit(
+            "array-engine",
+            "array engine: an instruction for products, from pads into pads",
+            array_engine.ArrayEngineParams,
+            array_engine.Products,
+            array_engine.timing,
+        ),
+        Unit(
+            "vector-engine",
+            "vector engine: an instruction for softmax of a tile, sums of P x V, or their division",
+            vector_engine.VectorEngineParams,
+            vector_engine.Words,
+            vector_engine.timing,
         ),
         Unit("dma", "DMA engine: a block from memory in bursts", dma.DmaParams, dma.Block, dma.timing),
         Unit(

@@ -6,16 +6,26 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from accelsim.formats import FixedFormat
 from accelsim.golden.fixed import Codes, Flags, Scale, requantise
+from accelsim.golden.fuse_array import MOST_SHIFT, FuseUnit, Operands, key_tile
 from accelsim.hardware.attention import AttentionSetup, formats_of
 from accelsim.hardware.divide import DivideSetup
 from accelsim.hardware.exp import ExpSetup, flags_of
+from accelsim.hardware.fuse_array import Tile
+from accelsim.hardware.fuse_array import tiles_of as fuse_tiles
+from accelsim.hardware.sequencer import SequencerSetup
 from accelsim.hardware.softmax import SoftmaxSetup
+from accelsim.program.instruction import QUEUES, decode
+from accelsim.units.fuse_array import KeyTiles
 from rtl.attention import key_layout, row_layout
 from rtl.attention_parts import query_layout
 from rtl.bench import Job, unpack
 from rtl.divide import division_input
 from rtl.exp import exp_input
+from rtl.fuse import FuseForm, Step
+from rtl.fuse import left_layout as fuse_left_layout
+from rtl.layer.array import WORD_LANES, ArrayEngineForm
 from rtl.softmax import scores_layout, softmax_layout
 from rtl.systolic import ArrayForm, left_layout, right_layout
 
@@ -120,3 +130,61 @@ def of_systolic(form: ArrayForm, job: Job) -> Corners:
         right = unpack(right_layout(form), job.inputs["right"])["data"]
         yield "right operand all lowest", bool((right == ends[1]).all(axis=1).any())
     yield "one beat", len(left) == 1
+
+
+def of_fuse_array(form: FuseForm, job: Job) -> Corners:
+    steps = unpack(fuse_left_layout(form), job.inputs["left"])["step"]
+    tiles, beats = int((steps == Step.LM).sum()), int((steps == Step.SLNV).sum())
+    shape = KeyTiles(len(job.inputs["top"]) // tiles, beats // tiles - 1, tiles)
+    found: dict[str, bool] = {}
+    for queries, tile in fuse_tiles(form, shape, job.inputs):
+        for what, reached in of_key_tile(form, queries, tile):
+            found[what] = found.get(what, False) or reached
+    yield from found.items()
+    yield "one beat of QK", shape.E == 1
+    yield "one tile", tiles == 1
+    yield "several tiles", tiles > 1
+    if form.rows > 1:
+        yield "SLNV shorter than the wait for a maximum", tiles > 1 and form.rows > shape.F
+
+
+def of_key_tile(form: FuseForm, queries: Codes, tile: Tile) -> Corners:
+    seen, query, key = tile.present, FixedFormat(form.query), FixedFormat(form.key)
+    unit = FuseUnit(form.rows, form.query, form.key, form.length, form.source)
+    found = key_tile(unit, Operands(queries, tile.keys[seen], tile.values[seen], tile.shift))
+    scores, elements, one = queries @ tile.keys[seen].T, queries.shape[1], found.p.max()
+    yield "largest score", bool(scores.max() == elements * query.lowest * key.lowest)
+    yield "lowest score", bool(scores.min() == elements * query.lowest * key.highest)
+    yield "shift of 0", tile.shift == 0
+    yield "largest shift", tile.shift == MOST_SHIFT
+    yield "all P are 1", bool(seen.all() and (found.p == one).all())
+    yield "lowest P x V", bool(found.pv.min() == form.rows * key.lowest * one)
+    if form.rows > 1:
+        yield "row without a key", not seen.all()
+        yield "first row without a key", not seen[0]
+        yield "P of 0", bool((found.p == 0).any())
+        yield "P between 0 and 1", bool(((found.p > 0) & (found.p < one)).any())
+
+
+def of_array_engine(form: ArrayEngineForm, job: Job) -> Corners:
+    given = decode(job.inputs["start"][0])
+    beats, folds, scores = given.args.get("imm", 0), given.args.get("cols", 0), "transpose" in given.flags
+    yield "no operands", not beats
+    yield "fewer beats than rows", 0 < beats < form.rows
+    yield "more beats than rows", beats > form.rows or form.rows >= min(form.q_words, form.k_words) * WORD_LANES
+    yield "scores from several words", (scores and beats > WORD_LANES) or min(form.q_words, form.k_words) == 1
+    yield "a whole tile of keys", not scores and beats == form.cols
+    yield "a ragged tile of keys", not scores and 0 < beats < form.cols
+    yield "folds left out", not folds
+    yield "several folds", folds > 1 or form.pv_words < 2 * form.rows or form.v_words * form.parts < 2
+
+
+def of_sequencer(setup: SequencerSetup, job: Job) -> Corners:
+    program = [decode(word) for word in job.inputs["program"]]
+    yield "nothing waits", not any(each.wait for each in program)
+    yield "one waits for two", any(len(each.wait) > 1 for each in program)
+    yield "one posts to two", any(len(each.post) > 1 for each in program)
+    yield "many semaphores", len({s for each in program for s in each.wait}) > 3
+    yield "a queue without instructions", any(not job.outputs[f"started_{queue}"] for queue in QUEUES)
+    yield "few instructions", len(program) <= 6
+    yield "many instructions", len(program) > setup.depth // 3

@@ -19,6 +19,9 @@ REACHED: dict[str, Callable[[Any, Job], corners.Corners]] = {
     "exp": corners.of_exp,
     "divide": corners.of_divide,
     "systolic": corners.of_systolic,
+    "fuse-array": corners.of_fuse_array,
+    "array-engine": corners.of_array_engine,
+    "sequencer": corners.of_sequencer,
 }
 
 
@@ -41,6 +44,6 @@ def test_default_cases_reach_every_corner(name: str, seed: int) -> None:
     unit = find_unit(name)
     cases = sweep(unit.under_test, list(unit.configurations.values()), seed)
     for place, (label, setup) in enumerate(unit.configurations.items()):
-        found = counted(unit, setup, [case for case in cases if case.device == f"{name}_{place}"])
+        found = counted(unit, setup, [case for case in cases if case.device == f"{unit.under_test.name}_{place}"])
         missing = [what for what, number in found.items() if not number]
         assert missing == [], label

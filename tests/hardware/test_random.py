@@ -87,12 +87,31 @@ def divide(rng: Random) -> Plain:
     return {**widths, **output, "lanes": rng.choice((1, 2, 3))}
 
 
+def fuse_array(rng: Random) -> Plain:
+    sizes = {"rows": rng.choice((1, 2, 5, 8)), "cols": rng.choice((1, 2, 5, 8)), "length": rng.choice((1, 7, 300))}
+    widths = {"query": rng.randint(2, 17), "key": rng.randint(2, 12), "source": f"s16.{rng.randint(1, 12)}"}
+    return {**sizes, **widths, **stages(rng, "input_registers", "output_registers")}
+
+
+def array_engine(rng: Random) -> Plain:
+    sizes = {"rows": rng.choice((1, 2, 4, 8)), "cols": rng.choice((2, 4, 8))}
+    words = {f"{pad}_words": rng.choice((1, 3, 8, 16)) for pad in ("q", "k", "v", "p", "s", "pv")}
+    return {**sizes, **words, **stages(rng, "input_registers", "mac_registers", "output_registers")}
+
+
+def sequencer(rng: Random) -> Plain:
+    return {"depth": rng.choice((3, 12, 20, 64)), "slots": rng.choice((1, 2, 7, 12))}
+
+
 DRAWN: dict[str, Callable[[Random], Plain]] = {
     "exp": exp,
     "softmax": softmax,
     "attention": attention,
     "systolic": systolic,
     "divide": divide,
+    "fuse-array": fuse_array,
+    "array-engine": array_engine,
+    "sequencer": sequencer,
 }
 
 
@@ -114,6 +133,6 @@ def test_parameters_that_nobody_chose(name: str) -> None:
     bench, (setups, refusals) = find_unit(name).under_test, accepted(name)
     assert [refusal for refusal in refusals if "\n" in refusal] == []
     for setup in setups:
-        lint(verilog_text(bench.build(setup), f"accelsim_{name}"), f"accelsim_{name}")
+        lint(verilog_text(bench.build(setup), f"accelsim_{bench.name}"), f"accelsim_{bench.name}")
     results = simulate(devices_of(bench, setups), sweep(bench, setups, SEED), x_seeds=(1,))
     assert [f"{result.case.name}: {line}" for result in results for line in result.failures] == []

@@ -132,6 +132,4 @@ def _check_plan(placement: Placement, array: Unit, vector: Unit) -> None:
 
 
 def _refused(placement: Placement, why: str) -> AccelsimError:
-    return AccelsimError(
-        f"{placement.mapping.name} on {placement.arch.name} is nothing for the generated machine: {why}"
-    )
+    return AccelsimError(f"{placement.step.name} under mapping {placement.mapping.name}: {why}")
