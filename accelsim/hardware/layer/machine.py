@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import is_dataclass
+from pathlib import Path
 
 from accelsim.arch import Arch
 from accelsim.errors import AccelsimError, nearest
@@ -12,8 +14,11 @@ from accelsim.hardware.plain import from_plain, to_plain
 from accelsim.program.lower.engine import engine_of
 from accelsim.units.engines import ARRAY, DMA, VECTOR
 from accelsim.yamlfile import Node
+from rtl.layer.machine import Machine
 from rtl.layer.machine_form import MachineForm
 from rtl.layer.vector_form import VectorStages
+from rtl.tools import need
+from rtl.verilog import write_verilog
 
 PADS = "pads"
 SIZES = ("q_words", "k_words", "v_words", "tiles", "folds", "copies", "length", "queue")
@@ -44,6 +49,23 @@ def machine_form(arch: Arch, formats: AttentionFormats = TILED) -> MachineForm:
         )
     except AccelsimError as error:
         raise AccelsimError(f"{arch.name}: {error.message}", pads[0].mark) from None
+
+
+def write_machine(arch: Arch, folder: Path) -> tuple[str, tuple[Path, Path], dict[str, object]]:
+    """Write the Verilog of a machine and the JSON beside it; its module, both files and all parameters.
+
+    Raises:
+        AccelsimError: what `machine_form` refuses, a missing tool, or a folder that cannot be written.
+    """
+    need("amaranth", "pyosys")
+    form = machine_form(arch)
+    name = f"accelsim_{arch.name}".replace("-", "_")
+    parameters = {"arch": arch.name, **{key: _plain(value) for key, value in vars(form).items()}}
+    return name, write_verilog(Machine(form), name, folder, parameters=parameters), parameters
+
+
+def _plain(value: object) -> object:
+    return to_plain(value) if is_dataclass(value) else value
 
 
 def _unit(arch: Arch, kind: str) -> Node:

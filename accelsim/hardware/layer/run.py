@@ -72,8 +72,8 @@ def layer_of(placement: Placement, form: MachineForm, formats: AttentionFormats 
     """
     head = head_of(placement)
     program = program_of((placement,), placement.mapping.name)
-    graph = marked_graph(program)
-    return Layer(head, form, formats, program, graph, places_of(head, program, form))
+    places = places_of(head, program, form)
+    return Layer(head, form, formats, program, marked_graph(program), places)
 
 
 def tensors_of(layer: Layer, rng: Rng) -> Tensors:

@@ -28,6 +28,7 @@ IN_FLIGHT = (1, 2, 3, 4)
 COPIES = (1, 2, 3)
 LONGEST = 72  # keys and queries of the sizes that are drawn
 WIDEST = 32  # elements of a query, columns of V
+MOST_REFUSED = 5  # draws, before what is given counts as what cannot be run
 WORDS = 1 << 14  # of the memory
 DEVICE = "machine"
 Rng = np.random.Generator
@@ -131,18 +132,18 @@ def settings(arch: str, overrides: Sequence[str], rng: Rng, cases: int) -> list[
     if causal not in (None, *WORKLOADS):
         raise AccelsimError(f'--set causal: must be true or false, got "{causal}"')
     found: list[Setting] = []
-    refused: AccelsimError | None = None
-    for _ in range(20 * cases):
+    refused = 0
+    while len(found) < cases:
         setting = _drawn(arch, given, causal, rng)
         try:
             layer_at(arch, setting)
-        except AccelsimError as error:
-            refused = error
-            continue
-        found.append(setting)
-        if len(found) == cases:
-            return found
-    raise refused or AccelsimError("no case was drawn")
+        except AccelsimError:
+            refused += 1
+            if refused > MOST_REFUSED and not found:
+                raise
+        else:
+            found.append(setting)
+    return found
 
 
 def _drawn(arch: str, given: Mapping[str, str], causal: str | None, rng: Rng) -> Setting:
