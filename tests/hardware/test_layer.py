@@ -22,7 +22,8 @@ from accelsim.hardware.layer.verify import (
 from accelsim.program.instruction import decode, encode
 from accelsim.simulate import simulate_named
 from rtl.bench import Case, Device, device, simulate
-from rtl.layer.machine import MachineBench
+from rtl.layer.machine import Machine, attention_parts
+from rtl.layer.machine_bench import MachineBench
 from tests.rtl.blocks import SEED
 
 LATENCIES = (1, 20, 100)
@@ -32,7 +33,7 @@ SMALL += ["arch.levels.buffer.rtl.folds=8", "arch.levels.buffer.rtl.k_words=12"]
 
 @pytest.fixture(scope="module")
 def machine() -> Device:
-    return device("machine", MachineBench(machine_form(load_arch("layer")), WORDS))
+    return device("machine", MachineBench(Machine(attention_parts(machine_form(load_arch("layer")))), WORDS))
 
 
 def of(workload: str, *overrides: str, latency: int = 20) -> Layer:

@@ -14,7 +14,7 @@ from accelsim.hardware.plain import from_plain, to_plain
 from accelsim.program.lower.engine import engine_of
 from accelsim.units.engines import ARRAY, DMA, VECTOR
 from accelsim.yamlfile import Node
-from rtl.layer.machine import Machine
+from rtl.layer.machine import Machine, attention_parts
 from rtl.layer.machine_form import MachineForm
 from rtl.layer.vector_form import VectorStages
 from rtl.tools import need
@@ -61,7 +61,7 @@ def write_machine(arch: Arch, folder: Path) -> tuple[str, tuple[Path, Path], dic
     form = machine_form(arch)
     name = f"accelsim_{arch.name}".replace("-", "_")
     parameters = {"arch": arch.name, **{key: _plain(value) for key, value in vars(form).items()}}
-    return name, write_verilog(Machine(form), name, folder, parameters=parameters), parameters
+    return name, write_verilog(Machine(attention_parts(form)), name, folder, parameters=parameters), parameters
 
 
 def _plain(value: object) -> object:

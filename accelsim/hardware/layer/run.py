@@ -21,7 +21,7 @@ from accelsim.program.marked import MarkedGraph, marked_graph
 from accelsim.program.model import Program
 from accelsim.units.timing import Timing
 from rtl.bench import pack
-from rtl.layer.machine import end_layout, picture_layout, start_layout, written_layout
+from rtl.layer.machine_bench import end_layout, picture_layout, start_layout, written_layout
 from rtl.layer.machine_form import MachineForm
 from rtl.sim.case import Job, Streams
 

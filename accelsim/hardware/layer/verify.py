@@ -19,7 +19,8 @@ from accelsim.overrides import split_override
 from accelsim.program.instruction import Instruction
 from accelsim.simulate import load_named, placed
 from rtl.bench import Case, Device, Result, device, simulate
-from rtl.layer.machine import MachineBench
+from rtl.layer.machine import Machine, attention_parts
+from rtl.layer.machine_bench import MachineBench
 
 CASES, FULL = 20, 100
 WORKLOADS = {"false": "head-1pass", "true": "causal-head-1pass"}
@@ -195,7 +196,7 @@ def layer_at(arch: str, setting: Setting) -> Layer:
 
 def device_of(layer: Layer) -> Device:
     """The machine in its bench, for the simulator."""
-    return device(DEVICE, MachineBench(layer.form, WORDS))
+    return device(DEVICE, MachineBench(Machine(attention_parts(layer.form)), WORDS))
 
 
 def pins(setting: Setting, arch: str) -> Mapping[str, int]:
