@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from accelsim.overrides import split_override
 
 if TYPE_CHECKING:
     from accelsim.hardware.design import Design
+    from accelsim.program.instruction import Instruction
     from accelsim.yamlfile import Node
 
 HELP = "Verilog of hardware units, its verification, and the accuracy of its number formats"
@@ -52,6 +54,19 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
     _add_set(parser, "a parameter of the unit, or a path of the architecture: run these parameters instead")
 
 
+def _add_estimate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", metavar="UNIT|ARCH", help="a hardware unit or an architecture with rtl entries")
+    parser.add_argument("--config", metavar="NAME", help="one of the unit's configurations, to begin with")
+    _add_set(parser, "a parameter of the unit, or a path of the architecture")
+    parser.add_argument(
+        "--fpga", default="ecp5,xilinx", metavar="NAME,NAME", help="ice40, ecp5, xilinx (default: %(default)s)"
+    )
+    parser.add_argument("--liberty", type=Path, metavar="FILE", help="a cell library: area, gate equivalents and delay")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="also write <name>.estimate.yaml there, with --set lines"
+    )
+
+
 def _add_accuracy(parser: argparse.ArgumentParser) -> None:
     _add_set(parser, "a number format, p=s12.11, or segments=128")
     parser.add_argument("--lengths", default=",".join(map(str, LENGTHS)), metavar="N,N", help="numbers of keys")
@@ -60,15 +75,24 @@ def _add_accuracy(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="also draw the error over bits there: PNG, SVG, CSV")
 
 
+def _add_asm(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", metavar="FILE|ARCH", help="a program (text, or .hex words), or an architecture's own")
+    parser.add_argument("--hex", action="store_true", help="words of 32 hexadecimal digits instead of text")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="where to (default: standard output)")
+    _add_set(parser, "of an architecture: a size of the head, causal=true, or a path")
+
+
 TASKS = {
     "generate": ("write Verilog, and JSON beside it", _add_generate),
     "verify": ("simulate against golden model and timing function: every bit and every edge", _add_verify),
+    "estimate": ("LUTs, flip-flops, multipliers, memories, gates and delay, by synthesis alone", _add_estimate),
+    "asm": ("assemble and disassemble programs of the sequencer, or show that of a head", _add_asm),
     "accuracy": ("error of attention in fixed point against double precision", _add_accuracy),
 }
 
 
 def run(arguments: argparse.Namespace) -> Reply:
-    runs = {"generate": _generate, "verify": _verify, "accuracy": _accuracy}
+    runs = {"generate": _generate, "verify": _verify, "estimate": _estimate, "asm": _asm, "accuracy": _accuracy}
     return runs[arguments.task](arguments)
 
 
@@ -80,18 +104,37 @@ def list_hardware() -> list[tuple[str, str]]:
 
 
 def _generate(arguments: argparse.Namespace) -> Reply:
+    if _is_arch(arguments.what) and _runs_instructions(arguments.what):
+        return _written_machine(arguments)
+    return _written(_designs(arguments), arguments.out)
+
+
+def _written_machine(arguments: argparse.Namespace) -> Reply:
+    """One module for the whole machine of an architecture."""
+    from accelsim.arch import load_arch
+    from accelsim.hardware.layer.machine import write_machine
+
+    if arguments.config is not None:
+        raise AccelsimError("--config belongs to a unit; parameters of an architecture stand in its rtl entries")
+    arch = load_arch(arguments.what, arguments.overrides)
+    module, paths, parameters = write_machine(arch, arguments.out)
+    entry = {"for": arch.name, "module": module, "files": [str(path) for path in paths], "parameters": parameters}
+    text = "\n".join(f"{arch.name}: {path}" for path in paths)
+    return Reply(text, {"schema": 1, "kind": "rtl", "modules": [entry]})
+
+
+def _designs(arguments: argparse.Namespace) -> dict[str, Design]:
+    """The design of a unit, or of every unit of an architecture with an rtl entry, by what it is for."""
     from accelsim.hardware.catalog import find_unit
 
     if _is_arch(arguments.what):
         if arguments.config is not None:
             raise AccelsimError("--config belongs to a unit; parameters of an architecture stand in its rtl entries")
-        found = _arch_designs(arguments.what, arguments.overrides)
-    else:
-        from accelsim.hardware.design import chosen_design
+        return _arch_designs(arguments.what, arguments.overrides)
+    from accelsim.hardware.design import chosen_design
 
-        design = chosen_design(find_unit(arguments.what), arguments.config, _nodes(arguments.overrides))
-        found = {design.unit.name: design}
-    return _written(found, arguments.out)
+    design = chosen_design(find_unit(arguments.what), arguments.config, _nodes(arguments.overrides))
+    return {design.unit.name: design}
 
 
 def _written(found: dict[str, Design], folder: Path) -> Reply:
@@ -116,6 +159,8 @@ def _verify(arguments: argparse.Namespace) -> Reply:
         raise AccelsimError("--set needs the unit or architecture that it is for")
     if arguments.seed < 0:
         raise AccelsimError(f'--seed: must be 0 or more, got "{arguments.seed}"')
+    if arguments.what and _is_arch(arguments.what) and _runs_instructions(arguments.what):
+        return _verified_layer(arguments)
     groups = [group for name in names for group in _groups(name, arguments)]
     return _verified(groups, arguments)
 
@@ -147,6 +192,83 @@ def _verified(groups: Sequence[list[Design]], arguments: argparse.Namespace) -> 
         found.append(verify(group, arguments.sim, arguments.seed, waves))
     status = 0 if all(one.passed for one in found) else 1
     return Reply(table_text(found), table_document(found, arguments.sim, arguments.seed), status)
+
+
+def _estimate(arguments: argparse.Namespace) -> Reply:
+    from accelsim.arch import load_arch
+    from accelsim.hardware.estimate import choose_flows, estimate_designs
+    from accelsim.hardware.estimate_page import Page, page_document, page_text, write_page
+    from accelsim.hardware.offer import offer_of
+
+    found = _designs(arguments)
+    flows = choose_flows([name.strip() for name in arguments.fpga.split(",")], arguments.liberty)
+    estimates = estimate_designs(found, flows, _show)
+    arch = load_arch(arguments.what, arguments.overrides) if _is_arch(arguments.what) else None
+    name = arch.name if arch else estimates[0].design.name
+    offer = offer_of(estimates, flows, arch)
+    page = Page(name, arch.name if arch else None, tuple(arguments.overrides), flows, estimates, offer)
+    document = page_document(page)
+    written = [str(write_page(document, arguments.out))] if arguments.out else []
+    return Reply("\n\n".join([page_text(page), *written]), {**document, "files": written})
+
+
+def _show(line: str) -> None:
+    """What is being done, where someone looks on."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"{line}\n")
+
+
+def _asm(arguments: argparse.Namespace) -> Reply:
+    from accelsim.program.assembly import render_instruction, render_words
+
+    found = _program(arguments)
+    text = render_words(found) if arguments.hex else "".join(f"{render_instruction(each)}\n" for each in found)
+    document = {"schema": 1, "kind": "rtl-program", "instructions": text.splitlines()}
+    if arguments.out:
+        from accelsim.commands.files import write_text
+
+        write_text(arguments.out, text)
+        return Reply(str(arguments.out), {**document, "files": [str(arguments.out)]})
+    return Reply(text.rstrip("\n"), document)
+
+
+def _program(arguments: argparse.Namespace) -> Sequence[Instruction]:
+    """The instructions of a file, or those of a head of attention on the machine of an architecture."""
+    from accelsim.program.assembly import read_assembly, read_words
+    from accelsim.shipped import looks_like_path
+
+    path = Path(arguments.what)
+    if path.suffix not in (".yaml", ".yml") and (looks_like_path(arguments.what) or path.is_file()):
+        if arguments.overrides:
+            raise AccelsimError("--set is for an architecture; a file is taken as it is")
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "is no text"
+            raise AccelsimError(f"{path}: cannot be read: {reason}") from None
+        return (read_words if path.suffix == ".hex" else read_assembly)(text, str(path))
+    from accelsim.hardware.layer.verify import program_at
+
+    return program_at(arguments.what, arguments.overrides)
+
+
+def _runs_instructions(name: str) -> bool:
+    """Whether an architecture describes a machine that is verified whole."""
+    from accelsim.arch import load_arch
+    from accelsim.hardware.machines import is_machine
+
+    return is_machine(load_arch(name))
+
+
+def _verified_layer(arguments: argparse.Namespace) -> Reply:
+    from accelsim.hardware.layer.table import layer_document, layer_text
+    from accelsim.hardware.layer.verify import FULL, verify_layer
+
+    cases = {"cases": FULL} if arguments.full else {}
+    found = verify_layer(
+        arguments.what, arguments.overrides, arguments.sim, arguments.seed, waves=arguments.waves, **cases
+    )
+    return Reply(layer_text(found), layer_document(found, arguments.sim, arguments.seed), 0 if found.passed else 1)
 
 
 def _is_arch(name: str) -> bool:
