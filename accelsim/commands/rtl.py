@@ -130,6 +130,11 @@ def _designs(arguments: argparse.Namespace) -> dict[str, Design]:
     if _is_arch(arguments.what):
         if arguments.config is not None:
             raise AccelsimError("--config belongs to a unit; parameters of an architecture stand in its rtl entries")
+        if _runs_instructions(arguments.what):
+            raise AccelsimError(
+                f"{arguments.what} is one machine, of which there is no estimate yet: estimate units of it, "
+                "such as systolic or fuse-array"
+            )
         return _arch_designs(arguments.what, arguments.overrides)
     from accelsim.hardware.design import chosen_design
 

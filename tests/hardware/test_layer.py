@@ -145,7 +145,7 @@ def test_what_is_given_is_not_drawn() -> None:
         (["arch.units.array.rtl.mac_registers=9"], 'mac_registers: must be an integer from 0 to 8, got "9"'),
         (["arch.units.vector.rtl.scale_stages=x"], "scale_stages: must be a number"),
         (["arch.levels.dram.latency=12 ns"], "the latency of dram must be a whole number of cycles, not 2.4"),
-        (["mapping.groups.attention.together={DIVIDE: [AV]}"], "what is done together must be what the vector engine"),
+        (["mapping.groups.attention.together={DIVIDE: [AV]}"], "what is done together must be what the machine does at once"),
     ],
 )
 def test_what_the_machine_cannot_run_is_refused(overrides: list[str], message: str) -> None:

@@ -73,23 +73,23 @@ class _Emitter:
     # sizes of tiles
 
     def _rows(self, p1: int) -> int:
-        return min(self.head.rows, self.head.queries - p1 * self.head.rows)
+        return min(self.head.tile_queries, self.head.queries - p1 * self.head.tile_queries)
 
     def _keys(self, m1: int) -> int:
-        return min(self.head.cols, self.head.keys - m1 * self.head.cols)
+        return min(self.head.tile_keys, self.head.keys - m1 * self.head.tile_keys)
 
     def _turn(self, p1: int, m1: int) -> int:
         """The place of a tile of scores, and of all that is made from it."""
         return (p1 * self.head.key_tiles + m1) % self.places.in_flight
 
     def _state(self, p1: int) -> int:
-        return p1 % self.places.slots["RD"] * self.head.rows
+        return p1 % self.places.slots["RD"] * self.head.tile_queries
 
     def _sums(self, p1: int) -> int:
-        return p1 % self.places.slots["RNV"] * self.head.folds * self.head.rows
+        return p1 % self.places.slots["RNV"] * self.head.folds * self.head.tile_queries
 
     def _output(self, p1: int) -> int:
-        return p1 % self.places.slots[OUTPUT] * self.head.folds * self.head.rows
+        return p1 % self.places.slots[OUTPUT] * self.head.folds * self.head.tile_queries
 
     # fields
 
@@ -117,8 +117,8 @@ class _Emitter:
         """Keys of a tile that any of its queries sees."""
         if not self.head.causal:
             return self._keys(m1)
-        last = p1 * self.head.rows + self._rows(p1) - 1
-        return min(self._keys(m1), last - m1 * self.head.cols + 1)
+        last = p1 * self.head.tile_queries + self._rows(p1) - 1
+        return min(self._keys(m1), last - m1 * self.head.tile_keys + 1)
 
     def _width(self, tensor: str) -> int:
         return self.head.columns if tensor == V else self.head.depth
@@ -138,9 +138,9 @@ class _Emitter:
         if name == SCORES:
             q, k = self._slot(Q, p1, 0), self._slot(K, p1, m1)
             words = head.depth // WORD_BYTES
-            return {"a": q * words, "b": k * words, "dst": turn * head.rows, "cols": 1, "imm": head.depth}
+            return {"a": q * words, "b": k * words, "dst": turn * head.tile_queries, "cols": 1, "imm": head.depth}
         v = self._slot(V, p1, m1) * (head.columns // WORD_BYTES)
-        base = turn * head.folds * head.rows
+        base = turn * head.folds * head.tile_queries
         return {"a": turn, "b": v, "dst": base, "cols": head.folds, "imm": self._loaded_keys(p1, m1)}
 
     def _flags(self, name: str, p1: int, m1: int) -> set[str]:
@@ -155,16 +155,16 @@ class _Emitter:
 
     def _is_cut(self, p1: int, m1: int) -> bool:
         """Whether the first query of a tile does not see the last of its keys."""
-        return self.head.causal and p1 * self.head.rows < m1 * self.head.cols + self._keys(m1) - 1
+        return self.head.causal and p1 * self.head.tile_queries < m1 * self.head.tile_keys + self._keys(m1) - 1
 
     def _vector(self, name: str, p1: int, m1: int) -> Mapping[str, int]:
         head, turn, rows = self.head, self._turn(p1, m1), self._rows(p1)
         if name == "SOFTMAX":
-            diagonal = p1 * head.rows - m1 * head.cols if self._is_cut(p1, m1) else 0
-            base = {"a": turn * head.rows, "b": self._state(p1), "dst": turn}
+            diagonal = p1 * head.tile_queries - m1 * head.tile_keys if self._is_cut(p1, m1) else 0
+            base = {"a": turn * head.tile_queries, "b": self._state(p1), "dst": turn}
             return {**base, "rows": rows, "cols": self._keys(m1), "imm": DIAGONAL + diagonal}
         if name == "SCALE_ADD":
-            products = turn * head.folds * head.rows
+            products = turn * head.folds * head.tile_queries
             return {"a": products, "b": self._sums(p1), "dst": turn, "rows": rows, "cols": head.folds}
         if name == "DIVIDE":
             base = {"a": self._sums(p1), "b": self._state(p1), "dst": self._output(p1)}

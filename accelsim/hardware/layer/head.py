@@ -16,16 +16,41 @@ from accelsim.program.lower.engine import engine_of
 from accelsim.units.engines import ARRAY, VECTOR
 from accelsim.workload import load_workload, steps
 
-FORMS = (("head-1pass", False), ("causal-head-1pass", True))
-"""The cascades whose Einsums the machine computes, and whether query p sees only keys up to p."""
-OPERATIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "SOFTMAX": ("LM", "RM", "SLN", "SLD", "PRM", "SPD", "RD"),
-        "SCALE_ADD": ("SPNV", "RNV"),
-        "DIVIDE": ("AV",),
-    }
+
+@dataclass(frozen=True)
+class Hardwired:
+    """What a machine does, and how.
+
+    Attributes:
+        forms: the workloads whose Einsums it computes, and whether query p sees only keys up to p.
+        operations: its tasks of several Einsums, each with those Einsums; all others are tasks of their own.
+        on_array: the Einsums that its array does; its vector engine does the others.
+        array, vector: what the `rtl` of the two units names.
+        tiles: coordinate to the dimension of the array that a tile of it fills.
+    """
+
+    forms: tuple[tuple[str, bool], ...]
+    operations: Mapping[str, tuple[str, ...]]
+    on_array: tuple[str, ...]
+    array: str
+    vector: str
+    tiles: Mapping[str, str]
+
+
+ATTENTION = Hardwired(
+    (("head-1pass", False), ("causal-head-1pass", True)),
+    MappingProxyType(
+        {
+            "SOFTMAX": ("LM", "RM", "SLN", "SLD", "PRM", "SPD", "RD"),
+            "SCALE_ADD": ("SPNV", "RNV"),
+            "DIVIDE": ("AV",),
+        }
+    ),
+    ("QK", "SLNV"),
+    ARRAY,
+    VECTOR,
+    MappingProxyType({"p": "rows", "m": "cols", "f": "cols"}),
 )
-"""The Einsums that each operation of the vector engine does; the array does the others, one by one."""
 SCORES, PRODUCTS = "QK", "SLNV"
 Q, K, V, OUTPUT = "Q", "K", "V", "AV"
 LOOPS = ("p1", "m1")
@@ -33,61 +58,62 @@ LOOPS = ("p1", "m1")
 
 @dataclass(frozen=True)
 class Head:
-    """Sizes: queries, keys, elements of a query and a key, columns of V; rows and columns of a tile of scores."""
+    """Sizes: queries, keys, elements of a query and a key, columns of V; queries and keys of a tile of scores."""
 
     queries: int
     keys: int
     depth: int
     columns: int
-    rows: int
-    cols: int
+    tile_queries: int
+    tile_keys: int
     causal: bool
 
     @property
     def folds(self) -> int:
-        """Parts of a row of the output, as wide as the array."""
-        return self.columns // self.cols
+        """Parts of a row of the output, as wide as a tile of keys."""
+        return self.columns // self.tile_keys
 
     @property
     def key_tiles(self) -> int:
-        return -(-self.keys // self.cols)
+        return -(-self.keys // self.tile_keys)
 
     @property
     def query_tiles(self) -> int:
-        return -(-self.queries // self.rows)
+        return -(-self.queries // self.tile_queries)
 
 
-def head_of(placement: Placement) -> Head:
+def head_of(placement: Placement, wired: Hardwired = ATTENTION) -> Head:
     """The head of attention that a placement describes.
 
     Raises:
         AccelsimError: anything that the machine does not do, with what it does.
     """
-    causal = _form_of(placement)
-    array, vector = (_unit(placement, kind) for kind in (ARRAY, VECTOR))
-    rows, cols = array.dims["rows"], array.dims["cols"]
+    causal = _form_of(placement, wired)
+    array, vector = (_unit(placement, kind) for kind in (wired.array, wired.vector))
+    cols = array.dims["cols"]
     if vector.dims["lanes"] != cols:
         lanes = vector.dims["lanes"]
         raise _refused(
             placement, f"{vector.name} has {lanes} lanes; it takes as many as {array.name} has columns, {cols}"
         )
-    _check_plan(placement, array, vector)
+    _check_plan(placement, wired, array, vector)
     sizes = placement.step.shapes.sizes
     if sizes["b"] * sizes["h"] != 1:
         raise _refused(placement, f"there are {sizes['b'] * sizes['h']} heads; the machine runs one at a time")
     for coordinate, what in (("e", "E"), ("f", "F")):
         if sizes[coordinate] % 8:
             raise _refused(placement, f"{what} is {sizes[coordinate]}; it must be a multiple of 8, the bytes of a word")
-    return Head(sizes["p"], placement.step.shapes.params["M"], sizes["e"], sizes["f"], rows, cols, causal)
+    queries, keys = (array.dims[wired.tiles[coordinate]] for coordinate in "pm")
+    return Head(sizes["p"], placement.step.shapes.params["M"], sizes["e"], sizes["f"], queries, keys, causal)
 
 
-def _form_of(placement: Placement) -> bool:
-    """Whether the cascade is the causal one of the two that the machine computes."""
+def _form_of(placement: Placement, wired: Hardwired) -> bool:
+    """Whether the cascade, which must be one that the machine computes, is causal."""
     mine = _texts(placement.step.shapes.cascade.einsums)
-    for name, causal in FORMS:
+    for name, causal in wired.forms:
         if mine == _known(name):
             return causal
-    names = " or ".join(name for name, _ in FORMS)
+    names = " or ".join(name for name, _ in wired.forms)
     raise _refused(placement, f"its Einsums are not those that the machine computes: {names}")
 
 
@@ -108,25 +134,23 @@ def _unit(placement: Placement, kind: str) -> Unit:
     return found[0]
 
 
-def _check_plan(placement: Placement, array: Unit, vector: Unit) -> None:
-    """One group whose tasks are instructions, tiles as large as the array, each operand kept where its pad is."""
+def _check_plan(placement: Placement, wired: Hardwired, array: Unit, vector: Unit) -> None:
+    """One group whose tasks are instructions, tiles as large as the array, Einsums on the unit that does them."""
     plan = placement.plan
     if len(plan.groups) != 1:
         raise _refused(placement, f"it has {len(plan.groups)} groups; the machine runs one")
     (group,) = plan.groups
-    if dict(group.together) != dict(OPERATIONS):
-        wanted = "; ".join(f"{name}: {', '.join(einsums)}" for name, einsums in OPERATIONS.items())
-        raise _refused(placement, f"what is done together must be what the vector engine does: {wanted}")
+    if dict(group.together) != dict(wired.operations):
+        wanted = "; ".join(f"{name}: {', '.join(einsums)}" for name, einsums in wired.operations.items())
+        raise _refused(placement, f"what is done together must be what the machine does at once: {wanted}")
     for einsum in placement.einsums:
-        unit = array if einsum.name in (SCORES, PRODUCTS) else vector
-        if placement.plan.bind[einsum.name] != unit.name:
+        unit = array if einsum.name in wired.on_array else vector
+        if plan.bind[einsum.name] != unit.name:
             raise _refused(placement, f"{einsum.name} must be bound to {unit.name}")
-    tiles = {"p": array.dims["rows"], "f": array.dims["cols"]}
-    found = {coordinate: placement.digits[coordinate][0][1] for coordinate in tiles}
-    for coordinate, tile in {**tiles, "m": array.dims["cols"]}.items():
-        mine = found.get(coordinate, placement.step.shapes.params["M0"])
-        if mine != tile:
-            raise _refused(placement, f"a tile has {mine} of {coordinate}; the array takes {tile}")
+    for coordinate, dim in wired.tiles.items():
+        mine = placement.step.shapes.params["M0"] if coordinate == "m" else placement.digits[coordinate][0][1]
+        if mine != array.dims[dim]:
+            raise _refused(placement, f"a tile has {mine} of {coordinate}; the array takes {array.dims[dim]}")
     if tuple(loop for loop in group.loops if loop in LOOPS) != LOOPS:
         raise _refused(placement, f"the loops must be {', '.join(LOOPS)} from the outermost inwards")
 

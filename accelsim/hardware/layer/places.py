@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from accelsim.errors import AccelsimError
-from accelsim.hardware.layer.head import OUTPUT, Head, K, Q, V
 from accelsim.program.model import Buffer, Program, bodies
-from rtl.layer.machine_form import MachineForm
 
 PAGE = 4096
 WORD_BYTES = 8
 OUTPUT_BYTES = 4
+SUMS = ("RD", "RNV")
+"""Tensors whose tiles stay in the vector engine."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Places:
     Attributes:
         base: tensor to the address of its first tile.
         step: tensor to the bytes from tile to tile.
-        slots: tensor to the tiles of it that its pad holds; also `sums`, tiles of queries whose sums are kept.
+        slots: tensor to the tiles of it that its pad, or for SUMS the vector engine, holds.
         in_flight: tiles of scores that are under way at once.
         bytes: of all tensors together.
     """
@@ -39,28 +39,20 @@ class Places:
         return self.base[tensor] + tile * self.step[tensor]
 
 
-def places_of(head: Head, program: Program, form: MachineForm) -> Places:
+def places_of(program: Program, tiles: Mapping[str, tuple[int, int]]) -> Places:
     """Where things lie, as many of them at once as the program keeps.
 
-    Raises:
-        AccelsimError: more tiles than the machine's pads hold.
+    Args:
+        tiles: tensor to the bytes of a tile and the number of tiles.
     """
-    sizes = {
-        Q: (head.rows * head.depth, head.query_tiles),
-        K: (head.cols * head.depth, head.key_tiles),
-        V: (head.cols * head.columns, head.key_tiles),
-        OUTPUT: (head.rows * head.columns * OUTPUT_BYTES, head.query_tiles),
-    }
     base, step, end = dict[str, int](), dict[str, int](), 0
-    for tensor, (size, tiles) in sizes.items():
+    for tensor, (size, number) in tiles.items():
         step[tensor] = 1 << (size - 1).bit_length()
         base[tensor] = -(-end // PAGE) * PAGE
-        end = base[tensor] + tiles * step[tensor]
+        end = base[tensor] + number * step[tensor]
     (in_flight,) = [body.in_flight for _, _, body in bodies(program.root)]
-    slots = {tensor: _slots(program, tensor) for tensor in (Q, K, V, OUTPUT, "RD", "RNV")}
-    found = Places(base, step, slots, in_flight, end)
-    _check_room(head, found, form)
-    return found
+    slots = {tensor: _slots(program, tensor) for tensor in (*tiles, *SUMS)}
+    return Places(base, step, slots, in_flight, end)
 
 
 def _slots(program: Program, tensor: str) -> int:
@@ -74,22 +66,26 @@ def _slots(program: Program, tensor: str) -> int:
     return 1
 
 
-def _check_room(head: Head, places: Places, form: MachineForm) -> None:
-    words = {Q: head.depth // WORD_BYTES, K: head.depth // WORD_BYTES, V: head.columns // WORD_BYTES}
-    pads = {Q: form.q_words, K: form.k_words, V: form.v_words}
-    for tensor, each in words.items():
+def check_words(places: Places, words: Mapping[str, tuple[int, int]]) -> None:
+    """Refuse more tiles of a tensor than its pad holds.
+
+    Args:
+        words: tensor to the words of a tile in each bank of its pad, and those that a bank has.
+
+    Raises:
+        AccelsimError: naming what would do.
+    """
+    for tensor, (each, most) in words.items():
         wanted = each * places.slots[tensor]
-        if wanted > pads[tensor]:
+        if wanted > most:
             raise AccelsimError(
                 f"{places.slots[tensor]} tiles of {tensor} need {wanted} words in each bank; the machine has "
-                f"{pads[tensor]}: give it more ({tensor.lower()}_words of the buffer's rtl) or keep fewer (copies)"
+                f"{most}: give it more ({tensor.lower()}_words of the buffer's rtl) or keep fewer (copies)"
             )
-    for what, wanted, most in (
-        ("tiles in flight", places.in_flight, form.tiles),
-        ("parts of a row of the output", head.folds, form.folds),
-        *((f"copies of {name}", places.slots[name], form.copies) for name in ("RD", "RNV", OUTPUT)),
-    ):
+
+
+def check_counts(counts: Iterable[tuple[str, int, int]]) -> None:
+    """Refuse more of something than there is room for: what it is, how many are wanted, how many fit."""
+    for what, wanted, most in counts:
         if wanted > most:
             raise AccelsimError(f"{what}: {wanted}, and the machine has room for {most}")
-    if head.keys > form.length:
-        raise AccelsimError(f"keys: {head.keys}, and the machine's sums hold {form.length}")

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
 from accelsim.golden.attention import Attention, AttentionUnit, attend
 from accelsim.golden.attention_formats import TILED, AttentionFormats
-from accelsim.golden.fixed import Codes, Flags, Scale
+from accelsim.golden.fixed import Codes, Flags, Scale, scale_of
 from accelsim.golden.softmax import causal
 from accelsim.hardware.layer.emit import Emitted, emitted
 from accelsim.hardware.layer.head import OUTPUT, Head, K, Q, V, head_of
-from accelsim.hardware.layer.places import WORD_BYTES, Places, places_of
+from accelsim.hardware.layer.job import bench_job
+from accelsim.hardware.layer.places import OUTPUT_BYTES, SUMS, WORD_BYTES, Places, check_counts, check_words, places_of
 from accelsim.mapping.bind import Placement
-from accelsim.program.instruction import OPS, QUEUES, Instruction, encode
+from accelsim.program.instruction import Instruction
 from accelsim.program.lower.program import program_of
 from accelsim.program.marked import MarkedGraph, marked_graph
 from accelsim.program.model import Program
-from accelsim.units.timing import Timing
-from rtl.bench import pack
-from rtl.layer.machine_bench import end_layout, picture_layout, start_layout, written_layout
+from rtl.block import Block
+from rtl.layer.machine import Machine, attention_parts
+from rtl.layer.machine_bench import MachineBench
 from rtl.layer.machine_form import MachineForm
-from rtl.sim.case import Job, Streams
+from rtl.sim.case import Job
 
 Rng = np.random.Generator
 
@@ -59,6 +61,19 @@ class Layer:
         """Words of memory that it needs: a power of two."""
         return 1 << max(1, (-(-self.places.bytes // WORD_BYTES) - 1).bit_length())
 
+    def bench(self, words: int) -> Block:
+        """The machine before a memory of so many words."""
+        return MachineBench(Machine(attention_parts(self.form)), words)
+
+    def job(self, rng: Rng, words: int) -> Job:
+        """A run on random tensors."""
+        return job_of(self, tensors_of(self, rng), words)
+
+    @property
+    def own_program(self) -> tuple[Instruction, ...]:
+        """The instructions with a scale of 1/16, and HALT."""
+        return (*self.instructions(scale_of(Fraction(1, 16))).instructions, Instruction("HALT"))
+
     def instructions(self, scale: Scale) -> Emitted:
         """SETP and an instruction for each task."""
         return emitted(self.head, self.places, self.graph, scale)
@@ -72,8 +87,32 @@ def layer_of(placement: Placement, form: MachineForm, formats: AttentionFormats 
     """
     head = head_of(placement)
     program = program_of((placement,), placement.mapping.name)
-    places = places_of(head, program, form)
+    places = places_of(program, tiles_of(head))
+    _check_room(head, places, form)
     return Layer(head, form, formats, program, marked_graph(program), places)
+
+
+def tiles_of(head: Head) -> dict[str, tuple[int, int]]:
+    """Bytes of a tile of each tensor, and how many there are."""
+    return {
+        Q: (head.tile_queries * head.depth, head.query_tiles),
+        K: (head.tile_keys * head.depth, head.key_tiles),
+        V: (head.tile_keys * head.columns, head.key_tiles),
+        OUTPUT: (head.tile_queries * head.columns * OUTPUT_BYTES, head.query_tiles),
+    }
+
+
+def _check_room(head: Head, places: Places, form: MachineForm) -> None:
+    depth, columns = head.depth // WORD_BYTES, head.columns // WORD_BYTES
+    check_words(places, {Q: (depth, form.q_words), K: (depth, form.k_words), V: (columns, form.v_words)})
+    check_counts(
+        [
+            ("tiles in flight", places.in_flight, form.tiles),
+            ("parts of a row of the output", head.folds, form.folds),
+            *((f"copies of {name}", places.slots[name], form.copies) for name in (*SUMS, OUTPUT)),
+            ("keys", head.keys, form.length),
+        ]
+    )
 
 
 def tensors_of(layer: Layer, rng: Rng) -> Tensors:
@@ -91,7 +130,7 @@ def tensors_of(layer: Layer, rng: Rng) -> Tensors:
 def result_of(layer: Layer, tensors: Tensors) -> Attention:
     """What the machine must compute."""
     head = layer.head
-    unit = AttentionUnit(head.depth, layer.form.length, head.cols, layer.formats)
+    unit = AttentionUnit(head.depth, layer.form.length, head.tile_keys, layer.formats)
     return attend(unit, tensors.q, tensors.k, tensors.v, tensors.scale, _valid(head))
 
 
@@ -100,44 +139,23 @@ def _valid(head: Head) -> Flags | None:
 
 
 def job_of(layer: Layer, tensors: Tensors, words: int) -> Job:
-    """The run as the bench takes it: image and program in; every start, every written word and the status out.
+    """The run as the bench takes it.
 
     Args:
         words: of the memory.
     """
     found = layer.instructions(tensors.scale)
-    program = [encode(each) for each in found.instructions] + [encode(Instruction("HALT"))]
-    image = _image(layer, tensors)
-    outputs = {**_started(found), "wrote": _written(layer, result_of(layer, tensors).output, found, words)}
-    end = pack(end_layout(), {name: np.array([0]) for name in ("error", "empty", "port")})
-    edges = timing(len(image), len(program), layer.cycles)
-    places, data = np.array(sorted(image)), [image[word] for word in sorted(image)]
-    last = np.arange(len(image)) == len(image) - 1
-    picture = pack(
-        picture_layout(words), {"word": places, "data": np.array(data, dtype=object), "last": last.astype(int)}
-    )
-    return Job(
-        {"image": picture, "program": tuple(program)}, {**outputs, "status": end}, edges.first, edges.last, edges.busy
-    )
-
-
-def timing(image: int, program: int, cycles: int) -> Timing:
-    """Edges of a run, counted from the first word of its image.
-
-    Words of the image enter one per edge, then instructions, HALT the last; tick 0 is the edge behind it. What starts
-    there is recorded an edge later. `status` leaves at the edge at which others could start behind the last result.
-    """
-    begins = image + program
-    return Timing(begins + 1, begins + cycles, begins + cycles + 1)
+    written = _written(layer, result_of(layer, tensors).output, found)
+    return bench_job(_image(layer, tensors), found, written, layer.cycles, words)
 
 
 def _image(layer: Layer, tensors: Tensors) -> Mapping[int, int]:
     """Words of memory that a run reads, by their place."""
     found: dict[int, int] = {}
     for name, codes, tile in (
-        (Q, tensors.q, layer.head.rows),
-        (K, tensors.k, layer.head.cols),
-        (V, tensors.v, layer.head.cols),
+        (Q, tensors.q, layer.head.tile_queries),
+        (K, tensors.k, layer.head.tile_keys),
+        (V, tensors.v, layer.head.tile_keys),
     ):
         for row, line in enumerate(codes):
             at = layer.places.address(name, row // tile) + row % tile * len(line)
@@ -146,29 +164,15 @@ def _image(layer: Layer, tensors: Tensors) -> Mapping[int, int]:
     return found
 
 
-def _started(found: Emitted) -> Streams:
-    """Every start of every queue, at its tick."""
-    streams = {}
-    for queue in QUEUES:
-        mine = [(each, tick) for each, tick in zip(found.instructions, found.ticks, strict=True) if each.queue == queue]
-        fields = {
-            "op": np.array([OPS.index(each.op) for each, _ in mine]),
-            "dst": np.array([encode(each) >> 76 & 0xFFFF for each, _ in mine]),
-            "tick": np.array([tick for _, tick in mine]),
-        }
-        streams[f"started_{queue}"] = pack(start_layout(), fields) if mine else ()
-    return streams
-
-
-def _written(layer: Layer, output: Codes, found: Emitted, words: int) -> tuple[int, ...]:
+def _written(layer: Layer, output: Codes, found: Emitted) -> list[tuple[int, int]]:
     """The words that STOREs write, in their order, two outputs in each."""
-    places, data = list[int](), list[int]()
+    written: list[tuple[int, int]] = []
     for each in found.instructions:
         if each.op == "STORE":
             address = each.args["address"]
             tile = (address - layer.places.base[OUTPUT]) // layer.places.step[OUTPUT]
-            rows = output[tile * layer.head.rows :][: each.args["rows"]].astype(np.int32)
-            line = rows.reshape(-1).view("<u8").tolist()
-            places += [address // WORD_BYTES + at for at in range(len(line))]
-            data += line
-    return pack(written_layout(words), {"word": np.array(places), "data": np.array(data, dtype=object)})
+            rows = output[tile * layer.head.tile_queries :][: each.args["rows"]].astype(np.int32)
+            written += [
+                (address // WORD_BYTES + at, word) for at, word in enumerate(rows.reshape(-1).view("<u8").tolist())
+            ]
+    return written

@@ -5,25 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
-from accelsim.arch import load_arch
+from accelsim.arch import Arch, load_arch
 from accelsim.errors import AccelsimError
-from accelsim.golden.fixed import scale_of
-from accelsim.hardware.layer.machine import machine_form
-from accelsim.hardware.layer.run import Layer, job_of, layer_of, tensors_of
+from accelsim.hardware.layer.fuse import FuseLayer, fuse_layer_of
+from accelsim.hardware.layer.machine import fuse_machine_form, is_fused, machine_form
+from accelsim.hardware.layer.run import Layer, layer_of
 from accelsim.overrides import split_override
 from accelsim.program.instruction import Instruction
 from accelsim.simulate import load_named, placed
 from rtl.bench import Case, Device, Result, device, simulate
-from rtl.layer.machine import Machine, attention_parts
-from rtl.layer.machine_bench import MachineBench
 
 CASES, FULL = 20, 100
 WORKLOADS = {"false": "head-1pass", "true": "causal-head-1pass"}
+TILED = "tiled-head-1pass-local"  # for an array that does softmax itself
+OLDEST = 0.5  # of the cases, whose order of starts is that of depth `cycle` whatever the mapping lists
 LATENCIES = (1, 20, 100)  # cycles
 IN_FLIGHT = (1, 2, 3, 4)
 COPIES = (1, 2, 3)
@@ -109,7 +108,7 @@ def verify_layer(
         Case(
             f"{place}: {setting.title}",
             DEVICE,
-            (job_of(layer, tensors_of(layer, rng), WORDS),),
+            (layer.job(rng, WORDS),),
             pins=pins(setting, arch),
         )
         for place, (setting, layer) in enumerate(zip(drawn, layers, strict=True))
@@ -148,24 +147,35 @@ def settings(arch: str, overrides: Sequence[str], rng: Rng, cases: int) -> list[
 
 
 def _drawn(arch: str, given: Mapping[str, str], causal: str | None, rng: Rng) -> Setting:
-    def size(most: int, step: int = 1) -> int:
-        return step * int(rng.integers(1, most // step + 1))
-
-    clock = load_arch(arch).clock_hz
+    """One that may be refused: a window that its order does not fit, or more room than there is."""
+    found = load_arch(arch)
+    fused = is_fused(found)
+    latency = int(rng.choice(LATENCIES)) * 10**9 / found.clock_hz
     values = {
-        "M": str(size(LONGEST)),
-        "P": str(size(LONGEST)),
-        "E": str(size(WIDEST, 8)),
-        "F": str(size(WIDEST, 8)),
+        "M": _size(LONGEST, 1, rng),
+        "P": _size(LONGEST, _columns(found) if fused else 1, rng),
+        "E": _size(WIDEST, 8, rng),
+        "F": _size(WIDEST, 8, rng),
         "mapping.groups.attention.in_flight": str(rng.choice(IN_FLIGHT)),
         **{f"mapping.keep.buffer.tensors.{name}.copies": str(rng.choice(COPIES)) for name in ("Q", "K", "V", "AV")},
         **dict.fromkeys(
             (f"mapping.keep.buffer.tensors.{name}.copies" for name in ("RM", "RD", "RNV")), str(rng.choice(COPIES))
         ),
-        "arch.levels.dram.latency": f"{float(int(rng.choice(LATENCIES)) * 10**9 / clock):g} ns",
+        "arch.levels.dram.latency": f"{float(latency):g} ns",
     }
+    if rng.random() < OLDEST:
+        values["mapping.groups.attention.order"] = "oldest"
     texts = tuple(f"{path}={value}" for path, value in {**values, **given}.items())
-    return Setting(WORKLOADS[causal or str(rng.choice(list(WORKLOADS)))], texts)
+    workload = TILED if fused else WORKLOADS[causal or str(rng.choice(list(WORKLOADS)))]
+    return Setting(workload, texts)
+
+
+def _size(most: int, step: int, rng: Rng) -> str:
+    return str(step * int(rng.integers(1, most // step + 1)))
+
+
+def _columns(arch: Arch) -> int:
+    return next(unit.dims["cols"] for unit in arch.units.values() if "cols" in unit.dims)
 
 
 def program_at(arch: str, overrides: Sequence[str]) -> tuple[Instruction, ...]:
@@ -178,12 +188,12 @@ def program_at(arch: str, overrides: Sequence[str]) -> tuple[Instruction, ...]:
     causal = given.pop("causal", "causal=false").partition("=")[2]
     if causal not in WORKLOADS:
         raise AccelsimError(f'--set causal: must be true or false, got "{causal}"')
-    layer = layer_at(arch, Setting(WORKLOADS[causal], tuple(given.values())))
-    scale = scale_of(Fraction(1, 1 << 4))
-    return (*layer.instructions(scale).instructions, Instruction("HALT"))
+    workload = TILED if is_fused(load_arch(arch)) else WORKLOADS[causal]
+    layer = layer_at(arch, Setting(workload, tuple(given.values())))
+    return layer.own_program
 
 
-def layer_at(arch: str, setting: Setting) -> Layer:
+def layer_at(arch: str, setting: Setting) -> Layer | FuseLayer:
     """The head that a setting describes, on its machine.
 
     Raises:
@@ -191,12 +201,14 @@ def layer_at(arch: str, setting: Setting) -> Layer:
     """
     found, workload, mapping = load_named(arch, setting.workload, setting.overrides)
     placements = placed(found, workload, mapping)
+    if is_fused(found):
+        return fuse_layer_of(placements[0], fuse_machine_form(found))
     return layer_of(placements[0], machine_form(found))
 
 
-def device_of(layer: Layer) -> Device:
+def device_of(layer: Layer | FuseLayer) -> Device:
     """The machine in its bench, for the simulator."""
-    return device(DEVICE, MachineBench(Machine(attention_parts(layer.form)), WORDS))
+    return device(DEVICE, layer.bench(WORDS))
 
 
 def pins(setting: Setting, arch: str) -> Mapping[str, int]:
@@ -205,7 +217,7 @@ def pins(setting: Setting, arch: str) -> Mapping[str, int]:
     return {"latency": int(found.off_chip.latency_s * found.clock_hz)}
 
 
-def _row(setting: Setting, layer: Layer, results: Sequence[Result]) -> LayerRow:
+def _row(setting: Setting, layer: Layer | FuseLayer, results: Sequence[Result]) -> LayerRow:
     job = results[0].case.jobs[0]
     starts = sum(len(beats) for name, beats in job.outputs.items() if name.startswith("started"))
     cycles = {_cycles(result) for result in results}
