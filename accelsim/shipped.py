@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def data_dir(kind: str) -> Path:
-    """The folder of shipped files of a kind: `workloads`, `arch_configs`, `arch_configs/mappings`, `sweeps`."""
+    """The folder of shipped files of a kind: `workloads`, `arch_configs` and its `/mappings` and `/dram`, `sweeps`."""
     inside = PACKAGE / kind
     return inside if inside.is_dir() else PACKAGE.parent / kind
 

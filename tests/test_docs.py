@@ -19,6 +19,7 @@ from accelsim.einsum.parse import parse_cascade
 from accelsim.errors import AccelsimError
 from accelsim.explore import load_sweep
 from accelsim.mapping import load_mapping
+from accelsim.memory.load import load_document, read_all
 from accelsim.yamlfile import load_text
 from tests.source import ROOT
 
@@ -29,6 +30,7 @@ LOADERS: dict[str, Callable[[str], object]] = {
     "arch": load_arch,
     "mapping": load_mapping,
     "sweep": load_sweep,
+    "dram": lambda path: read_all(load_document(path)),
 }
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 

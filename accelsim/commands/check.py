@@ -19,7 +19,7 @@ HELP = "whether files are valid, completely"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", nargs="+", metavar="FILE", help="workloads, architectures, mappings, sweeps")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="workloads, architectures, mappings, DRAMs, sweeps")
 
 
 def run(arguments: argparse.Namespace) -> Reply:
@@ -67,10 +67,16 @@ def _arch(path: str) -> str:
 def _rtl(arch: Arch) -> str:
     """What became of `rtl:` entries, whose parameters the generators know, which need tools of their own."""
     from accelsim.hardware.design import arch_designs
+    from accelsim.hardware.machines import is_machine
     from rtl.tools import INSTALL, installed
 
     if not installed("amaranth"):
         return f"rtl entries not checked without: {INSTALL}"
+    if is_machine(arch):
+        from accelsim.hardware.layer.machine import machine_parts
+
+        machine_parts(arch)
+        return "a machine"
     return _count(len(arch_designs(arch)), "rtl unit")
 
 
@@ -79,6 +85,14 @@ def _mapping(path: str) -> str:
 
     mapping = load_mapping(path)
     return f"{', '.join(mapping.functions)} on {', '.join(mapping.archs)}"
+
+
+def _dram(path: str) -> str:
+    from accelsim.memory.load import load_document, read_all
+
+    devices = read_all(load_document(path))
+    shapes, grades = ({getattr(device, key) for device in devices} for key in ("organisation", "timing"))
+    return f"{_count(len(shapes), 'organisation')}, {_count(len(grades), 'timing')}"
 
 
 def _sweep(path: str) -> str:
@@ -99,4 +113,4 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-SUMMARIES = {"workload": _workload, "arch": _arch, "mapping": _mapping, "sweep": _sweep}
+SUMMARIES = {"workload": _workload, "arch": _arch, "mapping": _mapping, "dram": _dram, "sweep": _sweep}

@@ -12,8 +12,8 @@ from accelsim.errors import AccelsimError, nearest
 from accelsim.shipped import data_dir, shipped_names
 from accelsim.yamlfile import load_file
 
-HELP = "names of the shipped workloads, architectures, mappings and sweeps, of units with their parameters, of hardware"
-MAPPINGS = "arch_configs/mappings"
+HELP = "names of the shipped workloads, architectures, mappings, DRAMs and sweeps, of units, of hardware"
+MAPPINGS, DRAMS = "arch_configs/mappings", "arch_configs/dram"
 Names = list[tuple[str, str]]
 
 
@@ -38,6 +38,7 @@ def _finders() -> dict[str, Callable[[], Names]]:
         "workloads": _workloads,
         "archs": _archs,
         "mappings": _mappings,
+        "drams": _drams,
         "sweeps": _sweeps,
         "units": _units,
         "rtl": list_hardware,
@@ -58,7 +59,15 @@ def _archs() -> Names:
 
 def _mappings() -> Names:
     """Read here: `find_mappings` reads plans too, which needs the parser of expressions."""
-    documents = [(name, load_file(data_dir(MAPPINGS) / f"{name}.yaml").mapping()) for name in shipped_names(MAPPINGS)]
+    return _described(MAPPINGS)
+
+
+def _drams() -> Names:
+    return _described(DRAMS)
+
+
+def _described(folder: str) -> Names:
+    documents = [(name, load_file(data_dir(folder) / f"{name}.yaml").mapping()) for name in shipped_names(folder)]
     return [(name, " ".join(fields["description"].string().split())) for name, fields in documents]
 
 

@@ -1,4 +1,4 @@
-"""What a name on the command line means: an architecture, a workload, a mapping or a sweep, shipped or by path."""
+"""What a name on the command line means: architecture, workload, mapping, DRAM or sweep, shipped or by path."""
 
 from __future__ import annotations
 
@@ -8,11 +8,17 @@ from accelsim.errors import AccelsimError, nearest
 from accelsim.shipped import data_dir, looks_like_path, shipped_names
 from accelsim.yamlfile import load_file
 
-FOLDERS = {"arch": "arch_configs", "workload": "workloads", "mapping": "arch_configs/mappings", "sweep": "sweeps"}
+FOLDERS = {
+    "arch": "arch_configs",
+    "workload": "workloads",
+    "mapping": "arch_configs/mappings",
+    "dram": "arch_configs/dram",
+    "sweep": "sweeps",
+}
 
 
 def kind_of_file(path: Path) -> str:
-    """`arch`, `workload`, `mapping` or `sweep`, by the first line of the file.
+    """`arch`, `workload`, `mapping`, `dram` or `sweep`, by the first line of the file.
 
     Raises:
         AccelsimError: not a file that can be read, or of no kind that is known.

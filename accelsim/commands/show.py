@@ -55,6 +55,10 @@ def _resolved(kind: str, name: str, overrides: list[str]) -> Node:
         from accelsim.mapping import load_mapping
 
         return load_mapping(name, overrides).document
+    if kind == "dram":
+        from accelsim.memory.load import load_document
+
+        return load_document(name, overrides)
     if overrides:
         raise AccelsimError("--set does not apply to a sweep")
     from accelsim.explore import load_sweep

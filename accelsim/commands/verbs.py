@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from accelsim.commands import analyze, check, compare, explore, report, rtl, show, simulate, unit, validate, whatif
+from accelsim.commands import (
+    analyze,
+    check,
+    compare,
+    explore,
+    memory,
+    report,
+    rtl,
+    show,
+    simulate,
+    unit,
+    validate,
+    whatif,
+)
 from accelsim.commands import list as list_verb
 from accelsim.commands import map as map_verb
 from accelsim.commands.reply import Verb
@@ -20,5 +33,6 @@ VERBS: dict[str, Verb] = {
     "report": report,
     "validate": validate,
     "unit": unit,
+    "memory": memory,
     "rtl": rtl,
 }
