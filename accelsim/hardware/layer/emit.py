@@ -46,21 +46,62 @@ def emitted(head: Head, places: Places, graph: MarkedGraph, scale: Scale) -> Emi
     return Emitted(tuple(found), tuple(ticks))
 
 
+def tile_of(node: Node) -> tuple[int, int]:
+    """The tile of queries and the tile of keys that a task works on.
+
+    Raises:
+        AccelsimError: it runs in other loops than those over tiles.
+    """
+    at = dict(node.at)
+    if not set(at) <= set(LOOPS):
+        raise AccelsimError(f"{node.task} runs in other loops than {', '.join(LOOPS)}: no instruction does it")
+    queries, keys = (at.get(loop, 0) for loop in LOOPS)
+    return queries, keys
+
+
+class Slots:
+    """Where tiles of Q, K and V lie in their pads: each that is loaded takes the slot behind the last, by turns."""
+
+    def __init__(self, places: Places) -> None:
+        self.places = places
+        self.loaded = dict.fromkeys(PAD_NUMBER, 0)
+        self.found: dict[tuple[str, int, int], int] = {}
+
+    def load(self, tensor: str, p1: int, m1: int, width: int) -> Mapping[str, int]:
+        """The fields of the LOAD of a tile whose rows are `width` bytes, but for the number of rows."""
+        slot = self.loaded[tensor] % self.places.slots[tensor]
+        self.loaded[tensor] += 1
+        self.found[tensor, p1, 0 if tensor == Q else m1] = slot
+        return {
+            "address": self.places.address(tensor, p1 if tensor == Q else m1),
+            "local": PAD_NUMBER[tensor] << PAD_SHIFT | slot * (width // WORD_BYTES),
+            "beats": width // WORD_BYTES,
+            "stride": width,
+        }
+
+    def base(self, tensor: str, p1: int, m1: int, width: int) -> int:
+        """The first word of a tile in each bank of its pad.
+
+        Raises:
+            AccelsimError: it was not loaded for this tile of queries and keys.
+        """
+        key = tensor, p1, 0 if tensor == Q else m1
+        if key not in self.found:
+            raise AccelsimError(f"{tensor} is not loaded for every tile that uses it; keep it at {LOOPS[tensor != Q]}")
+        return self.found[key] * (width // WORD_BYTES)
+
+
 class _Emitter:
-    """What goes into the fields; counts the tiles that loads have brought, since they take slots in turns."""
+    """What goes into the fields."""
 
     def __init__(self, head: Head, places: Places) -> None:
         self.head, self.places = head, places
-        self.slot: dict[tuple[str, int, int], int] = {}
-        self.loaded = dict.fromkeys(PAD_NUMBER, 0)
+        self.slots = Slots(places)
         self.begun: set[tuple[str, int]] = set()
 
     def fields(self, node: Node) -> tuple[str, set[str], Mapping[str, int]]:
         """Operation, flags and fields of a task."""
-        at = dict(node.at)
-        if not set(at) <= set(LOOPS):
-            raise AccelsimError(f"{node.task} runs in other loops than {', '.join(LOOPS)}: no instruction does it")
-        p1, m1 = (at.get(loop, 0) for loop in LOOPS)
+        p1, m1 = tile_of(node)
         name, _, what = node.of.partition(".")
         if what == "load":
             return "LOAD", set(), self._load(name, p1, m1)
@@ -94,24 +135,9 @@ class _Emitter:
     # fields
 
     def _load(self, tensor: str, p1: int, m1: int) -> Mapping[str, int]:
-        width = self._width(tensor)
-        tile, rows = (p1, self._rows(p1)) if tensor == Q else (m1, self._loaded_keys(p1, m1))
-        slot = self.loaded[tensor] % self.places.slots[tensor]
-        self.loaded[tensor] += 1
-        self.slot[tensor, p1, 0 if tensor == Q else m1] = slot
-        beats = width // WORD_BYTES
-        return {
-            "address": self.places.address(tensor, tile),
-            "local": PAD_NUMBER[tensor] << PAD_SHIFT | slot * beats,
-            "rows": rows,
-            "beats": beats,
-            "stride": width,
-        }
-
-    def _slot(self, tensor: str, p1: int, m1: int) -> int:
-        if (tensor, p1, m1) not in self.slot:
-            raise AccelsimError(f"{tensor} is not loaded for every tile that uses it; keep it at {LOOPS[tensor != Q]}")
-        return self.slot[tensor, p1, m1]
+        width = self.head.columns if tensor == V else self.head.depth
+        rows = self._rows(p1) if tensor == Q else self._loaded_keys(p1, m1)
+        return {**self.slots.load(tensor, p1, m1, width), "rows": rows}
 
     def _loaded_keys(self, p1: int, m1: int) -> int:
         """Keys of a tile that any of its queries sees."""
@@ -119,9 +145,6 @@ class _Emitter:
             return self._keys(m1)
         last = p1 * self.head.tile_queries + self._rows(p1) - 1
         return min(self._keys(m1), last - m1 * self.head.tile_keys + 1)
-
-    def _width(self, tensor: str) -> int:
-        return self.head.columns if tensor == V else self.head.depth
 
     def _store(self, p1: int) -> Mapping[str, int]:
         width = self.head.columns * OUTPUT_BYTES
@@ -136,10 +159,9 @@ class _Emitter:
     def _product(self, name: str, p1: int, m1: int) -> Mapping[str, int]:
         head, turn = self.head, self._turn(p1, m1)
         if name == SCORES:
-            q, k = self._slot(Q, p1, 0), self._slot(K, p1, m1)
-            words = head.depth // WORD_BYTES
-            return {"a": q * words, "b": k * words, "dst": turn * head.tile_queries, "cols": 1, "imm": head.depth}
-        v = self._slot(V, p1, m1) * (head.columns // WORD_BYTES)
+            q, k = (self.slots.base(tensor, p1, m1, head.depth) for tensor in (Q, K))
+            return {"a": q, "b": k, "dst": turn * head.tile_queries, "cols": 1, "imm": head.depth}
+        v = self.slots.base(V, p1, m1, head.columns)
         base = turn * head.folds * head.tile_queries
         return {"a": turn, "b": v, "dst": base, "cols": head.folds, "imm": self._loaded_keys(p1, m1)}
 

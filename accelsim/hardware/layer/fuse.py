@@ -12,8 +12,8 @@ from accelsim.errors import AccelsimError
 from accelsim.golden.fixed import Codes
 from accelsim.golden.fuse_array import FuseUnit, Operands, folded, key_tile
 from accelsim.golden.merge import MergeUnit, blank, execute
-from accelsim.hardware.layer.emit import PAD_NUMBER, PAD_SHIFT, Emitted
-from accelsim.hardware.layer.head import LOOPS, OUTPUT, Hardwired, Head, K, Q, V, head_of
+from accelsim.hardware.layer.emit import Emitted, Slots, tile_of
+from accelsim.hardware.layer.head import OUTPUT, Hardwired, Head, K, Q, V, head_of
 from accelsim.hardware.layer.job import bench_job
 from accelsim.hardware.layer.places import (
     OUTPUT_BYTES,
@@ -147,20 +147,16 @@ def _check_room(head: Head, places: Places, form: FuseMachineForm) -> None:
 
 
 class _Emitter:
-    """What goes into the fields; counts the tiles that loads have brought, since they take slots in turns."""
+    """What goes into the fields."""
 
     def __init__(self, head: Head, places: Places) -> None:
         self.head, self.places = head, places
-        self.slot: dict[tuple[str, int, int], int] = {}
-        self.loaded = dict.fromkeys(PAD_NUMBER, 0)
+        self.slots = Slots(places)
         self.begun: set[int] = set()
 
     def fields(self, node: Node) -> tuple[str, set[str], Mapping[str, int]]:
         """Operation, flags and fields of a task."""
-        at = dict(node.at)
-        if not set(at) <= set(LOOPS):
-            raise AccelsimError(f"{node.task} runs in other loops than {', '.join(LOOPS)}: no instruction does it")
-        p1, m1 = (at.get(loop, 0) for loop in LOOPS)
+        p1, m1 = tile_of(node)
         name, _, what = node.of.partition(".")
         if what == "load":
             return "LOAD", set(), self._load(name, p1, m1)
@@ -175,18 +171,10 @@ class _Emitter:
         return min(self.head.tile_keys, self.head.keys - m1 * self.head.tile_keys)
 
     def _load(self, tensor: str, p1: int, m1: int) -> Mapping[str, int]:
-        head, tile = self.head, p1 if tensor == Q else m1
+        head = self.head
         width = head.columns if tensor == V else head.depth * (QUERY_BYTES if tensor == Q else 1)
-        slot = self.loaded[tensor] % self.places.slots[tensor]
-        self.loaded[tensor] += 1
-        self.slot[tensor, p1, 0 if tensor == Q else m1] = slot
-        return {
-            "address": self.places.address(tensor, tile),
-            "local": PAD_NUMBER[tensor] << PAD_SHIFT | slot * (width // WORD_BYTES),
-            "rows": head.tile_queries if tensor == Q else self._keys(m1),
-            "beats": width // WORD_BYTES,
-            "stride": width,
-        }
+        rows = head.tile_queries if tensor == Q else self._keys(m1)
+        return {**self.slots.load(tensor, p1, m1, width), "rows": rows}
 
     def _store(self, p1: int) -> Mapping[str, int]:
         width = self.head.tile_queries * OUTPUT_BYTES
@@ -201,19 +189,15 @@ class _Emitter:
     def _output(self, p1: int) -> int:
         return p1 % self.places.slots[OUTPUT] * self.head.columns
 
-    def _base(self, tensor: str, p1: int, m1: int, width: int) -> int:
-        if (tensor, p1, m1) not in self.slot:
-            raise AccelsimError(f"{tensor} is not loaded for every tile that uses it; keep it at {LOOPS[tensor != Q]}")
-        return self.slot[tensor, p1, m1] * (width // WORD_BYTES)
-
     def _array(self, name: str, p1: int, m1: int, turn: int) -> tuple[str, set[str], Mapping[str, int]]:
         head = self.head
         if name == "WEIGHTS":
             return "SOFTMAX", set(), {"dst": turn, "rows": self._keys(m1)}
         if name == "VALUES":
-            v = self._base(V, p1, m1, head.columns)
+            v = self.slots.base(V, p1, m1, head.columns)
             return "MATMUL", set(), {"a": turn, "b": v, "imm": head.columns, "dst": turn * head.columns}
-        q, k = self._base(Q, p1, 0, head.depth * QUERY_BYTES), self._base(K, p1, m1, head.depth)
+        q = self.slots.base(Q, p1, m1, head.depth * QUERY_BYTES)
+        k = self.slots.base(K, p1, m1, head.depth)
         return "MATMUL", {"transpose"}, {"a": q, "b": k, "imm": head.depth, "dst": turn, "rows": self._keys(m1)}
 
     def _vector(self, name: str, p1: int, turn: int) -> tuple[str, set[str], Mapping[str, int]]:
