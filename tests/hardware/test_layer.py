@@ -139,13 +139,20 @@ def test_what_is_given_is_not_drawn() -> None:
         (["E=12"], "E is 12; it must be a multiple of 8, the bytes of a word"),
         (["mapping.groups.attention.in_flight=5"], "tiles in flight: 5, and the machine has room for 4"),
         (["mapping.keep.buffer.tensors.K.copies=17"], "17 tiles of K need"),
+        (
+            ["arch.levels.buffer.rtl.queue=40", "M=72", "P=72"],
+            "instructions, and a queue takes 38 before the program must",
+        ),
         (["causal=perhaps"], 'causal: must be true or false, got "perhaps"'),
         (["H=2"], "there are 2 heads; the machine runs one at a time"),
         (["arch.units.vector.lanes=4"], "vector has 4 lanes; it takes as many as array has columns, 8"),
         (["arch.units.array.rtl.mac_registers=9"], 'mac_registers: must be an integer from 0 to 8, got "9"'),
         (["arch.units.vector.rtl.scale_stages=x"], "scale_stages: must be a number"),
         (["arch.levels.dram.latency=12 ns"], "the latency of dram must be a whole number of cycles, not 2.4"),
-        (["mapping.groups.attention.together={DIVIDE: [AV]}"], "what is done together must be what the machine does at once"),
+        (
+            ["mapping.groups.attention.together={DIVIDE: [AV]}"],
+            "what is done together must be what the machine does at once",
+        ),
     ],
 )
 def test_what_the_machine_cannot_run_is_refused(overrides: list[str], message: str) -> None:

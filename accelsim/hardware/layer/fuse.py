@@ -21,6 +21,7 @@ from accelsim.hardware.layer.places import (
     WORD_BYTES,
     Places,
     check_counts,
+    check_queues,
     check_words,
     places_of,
 )
@@ -121,7 +122,9 @@ def fuse_layer_of(placement: Placement, form: FuseMachineForm) -> FuseLayer:
     program = program_of((placement,), placement.mapping.name)
     places = places_of(program, _tiles(head))
     _check_room(head, places, form)
-    return FuseLayer(head, form, marked_graph(program), places)
+    graph = marked_graph(program)
+    check_queues(graph, form.queue)
+    return FuseLayer(head, form, graph, places)
 
 
 def _tiles(head: Head) -> dict[str, tuple[int, int]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from accelsim.errors import AccelsimError
+from accelsim.program.marked import MarkedGraph
 from accelsim.program.model import Buffer, Program, bodies
 
 PAGE = 4096
@@ -81,6 +83,20 @@ def check_words(places: Places, words: Mapping[str, tuple[int, int]]) -> None:
             raise AccelsimError(
                 f"{places.slots[tensor]} tiles of {tensor} need {wanted} words in each bank; the machine has "
                 f"{most}: give it more ({tensor.lower()}_words of the buffer's rtl) or keep fewer (copies)"
+            )
+
+
+def check_queues(graph: MarkedGraph, most: int) -> None:
+    """Refuse more instructions than a queue takes in before it is full and lets the program run.
+
+    Raises:
+        AccelsimError: naming the resource.
+    """
+    for resource, number in Counter(node.queue for node in graph.nodes).items():
+        if number + 2 > most:  # SETP, and one place that stays free
+            raise AccelsimError(
+                f"{resource}: {number} instructions, and a queue takes {most - 2} before the program must run: give it "
+                "more places (queue of the buffer's rtl) or run fewer tiles"
             )
 
 

@@ -15,7 +15,16 @@ from accelsim.golden.softmax import causal
 from accelsim.hardware.layer.emit import Emitted, emitted
 from accelsim.hardware.layer.head import OUTPUT, Head, K, Q, V, head_of
 from accelsim.hardware.layer.job import bench_job
-from accelsim.hardware.layer.places import OUTPUT_BYTES, SUMS, WORD_BYTES, Places, check_counts, check_words, places_of
+from accelsim.hardware.layer.places import (
+    OUTPUT_BYTES,
+    SUMS,
+    WORD_BYTES,
+    Places,
+    check_counts,
+    check_queues,
+    check_words,
+    places_of,
+)
 from accelsim.mapping.bind import Placement
 from accelsim.program.instruction import Instruction
 from accelsim.program.lower.program import program_of
@@ -89,7 +98,9 @@ def layer_of(placement: Placement, form: MachineForm, formats: AttentionFormats 
     program = program_of((placement,), placement.mapping.name)
     places = places_of(program, tiles_of(head))
     _check_room(head, places, form)
-    return Layer(head, form, formats, program, marked_graph(program), places)
+    graph = marked_graph(program)
+    check_queues(graph, form.queue)
+    return Layer(head, form, formats, program, graph, places)
 
 
 def tiles_of(head: Head) -> dict[str, tuple[int, int]]:
