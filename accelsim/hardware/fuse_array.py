@@ -94,6 +94,7 @@ def streams_of(form: FuseForm, queries: Codes, tiles: Sequence[Tile]) -> Streams
         "data": np.concatenate([data_of(part.name, tiles[part.tile]) for part in parts]),
         "shift": np.concatenate([np.full(part.beats, tiles[part.tile].shift * (part.name == "SLN")) for part in parts]),
         "last": ends_of(parts),
+        "slot": np.concatenate([np.full(part.beats, part.tile % form.tiles) for part in parts]),
     }
     top = np.tile(queries.T, (len(tiles), 1))
     return {"left": pack(left_layout(form), fields), "top": pack(top_layout(form), top)}

@@ -24,7 +24,8 @@ class FuseArray(Block):
       values are 1 is SLD, the sum of P.
 
     One step enters per edge; SLN takes 7 edges, and enters at the earliest `rows` + 1 edges after LM. Beats of other
-    steps may come between LM and SLN, such as SLNV of the tile before: scores and P are kept apart. A result leaves
+    steps may come between LM and SLN, such as SLNV of the tile before: scores and P are kept apart. An array of more
+    than one tile keeps all of this for each of them, and takes steps of one between those of another. A result leaves
     `rows` + `cols` - 1 + input_registers + output_registers edges after its beat.
 
     Ports:
@@ -73,6 +74,11 @@ class FuseArray(Block):
             self.top.ready.eq(free & goes & pairs & self.left.valid),
             grid.step.valid.eq(enters | (turn != 0)),
         ]
+        if self.form.tiles > 1:
+            slot = Signal.like(beat.slot, reset_less=True)
+            with m.If(turn == 0):
+                m.d.sync += slot.eq(beat.slot)
+            m.d.comb += grid.step.slot.eq(Mux(turn == 0, beat.slot, slot))
         with m.If(goes & (turn != 0)):
             m.d.sync += turn.eq(Mux(turn == len(EXP_OPS) - 1, 0, turn + 1))
         with m.Elif(goes & enters & (beat.step == Step.SLN)):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, EnableInserter, Fragment, Module, Mux, Signal, Value, signed
+from typing import Any
+
+from amaranth.hdl import Array, Cat, Const, EnableInserter, Fragment, Module, Mux, ShapeLike, Signal, Value, signed
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
@@ -10,7 +12,7 @@ from accelsim.formats import FixedFormat
 from rtl.block import Block
 from rtl.exp import log2_e
 from rtl.fixed import round_by, round_half_up, saturate
-from rtl.fuse.form import ACCUMULATOR, OP_BITS, OPERAND, SHIFT_BITS, Op, P
+from rtl.fuse.form import ACCUMULATOR, OP_BITS, OPERAND, SHIFT_BITS, Op, P, slot_field
 from rtl.fuse.polynomial import DEGREE, coefficients
 from rtl.pipeline import later, wire
 
@@ -22,16 +24,30 @@ EXP_OPS = (Op.SUB, Op.RANGE, *([Op.HORNER] * (DEGREE - 1)), Op.HORNER_LAST)
 LEFT_CONSTANTS = (0, MINUS_LOG2_E, *coefficients()[DEGREE - 1 : 0 : -1], 0)  # beside each of them; SUB has its shift
 TOP_CONSTANT = coefficients()[DEGREE]  # above RANGE
 
-TOKEN = data.StructLayout(
-    {"value": signed(OPERAND), "op": OP_BITS, "down": 1, **dict.fromkeys(("valid", "first", "last"), 1)}
-)
+
+def token_layout(tiles: int) -> data.StructLayout:
+    """A step and its operand from the left, on an array that holds so many tiles."""
+    flags = dict.fromkeys(("valid", "first", "last"), 1)
+    return data.StructLayout({"value": signed(OPERAND), "op": OP_BITS, "down": 1, **flags, **slot_field(tiles)})
+
+
+def per_tile(name: str, shape: ShapeLike, tiles: int) -> list[Signal]:
+    """A register for each tile, that no reset changes."""
+    names = [name] if tiles == 1 else [f"{name}_{slot}" for slot in range(tiles)]
+    return [Signal(shape, name=each, reset_less=True) for each in names]
+
+
+def of_tile(registers: list[Signal], step: Any) -> Value:
+    """That of the tile which a step, or a token, is of."""
+    return registers[0] if len(registers) == 1 else Array(registers)[step.slot]
 
 
 class FusePe(Block):
     """One step per edge on the operands that come from the left and from above; both go on after one edge.
 
-    It keeps the sum `kept` (32 bits), `value` (16 bits: x of exp, Horner's value, at last P) and of the range reduction
-    `part` and `octave`. What comes from above goes on below as it is, unless the step says otherwise:
+    Of each of `tiles` tiles it keeps the sum `kept` (32 bits) and `value` (16 bits: x of exp, Horner's value, at last
+    P), and a step takes those of its tile. Of the range reduction it keeps `part` and `octave`, once, since no step
+    comes between those of exp. What comes from above goes on below as it is, unless the step says otherwise:
 
     - MAC: a product of left and above is added to `kept`, which begins anew with `first`. `down`: a product of left
       and `value` is added to what is above, and the sum goes below.
@@ -49,10 +65,12 @@ class FusePe(Block):
         below: output, what goes on, one edge later.
     """
 
-    def __init__(self, source: FixedFormat) -> None:
+    def __init__(self, source: FixedFormat, tiles: int = 1) -> None:
         self.source = source
+        self.tiles = tiles
+        token = token_layout(tiles)
         super().__init__(
-            {"goes": In(1), "left": In(TOKEN), "right": Out(TOKEN), "above": In(SUM), "below": Out(SUM)},
+            {"goes": In(1), "left": In(token), "right": Out(token), "above": In(SUM), "below": Out(SUM)},
         )
 
     def elaborate(self, platform: None) -> Fragment:
@@ -62,15 +80,15 @@ class FusePe(Block):
         return EnableInserter(self.goes)(m)
 
     def _pass_on(self, m: Module) -> None:
-        fields = [name for name, _ in TOKEN if name != "valid"]
+        fields = [name for name, _ in token_layout(self.tiles) if name != "valid"]
         values = {name: self.left[name] for name in fields}
         present, *moved = later(m, "passed", 1, present=self.left.valid, **values)
         m.d.comb += self.right.valid.eq(present)
         m.d.comb += [self.right[name].eq(value) for name, value in zip(fields, moved, strict=True)]
 
     def _work(self, m: Module) -> None:
-        kept = Signal(SUM, reset_less=True)
-        value = Signal(signed(OPERAND), reset_less=True)
+        kept = of_tile(per_tile("kept", SUM, self.tiles), self.left)
+        value = of_tile(per_tile("value", signed(OPERAND), self.tiles), self.left)
         part = Signal(P.fraction, reset_less=True)
         octave = Signal(range(FARTHEST + 1), reset_less=True)
         token, onto = self.left, self._onto(m, kept)

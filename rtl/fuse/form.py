@@ -23,6 +23,7 @@ SHIFT_BITS = 5
 OP_BITS = 3
 STEP_BITS = 2
 MOST_LANES = 256
+MOST_TILES = 256
 LONGEST = 1 << 30
 
 
@@ -58,6 +59,7 @@ class FuseForm:
         query: bits of an element of Q, which the scale of the scores is folded into.
         key: bits of an element of K and of V.
         length: the largest E.
+        tiles: tiles whose scores and P an element holds: slots, by number.
         source: of which exp is taken: 16 bits that reach down to where exp is 0.
         input_registers: registers between an input and the array.
         output_registers: registers between the array and the output.
@@ -73,6 +75,7 @@ class FuseForm:
     query: int = OPERAND
     key: int = 8
     length: int = 256
+    tiles: int = 1
     source: FixedFormat = SOURCE
     input_registers: int = 1
     output_registers: int = 1
@@ -85,6 +88,7 @@ class FuseForm:
             ("query", 2, OPERAND),
             ("key", 2, OPERAND),
             ("length", 1, LONGEST),
+            ("tiles", 1, MOST_TILES),
             ("input_registers", 0, MOST_STAGES),
             ("output_registers", 0, MOST_STAGES),
         ):
@@ -117,11 +121,20 @@ class FuseForm:
 def left_layout(form: FuseForm) -> data.StructLayout:
     """A beat, by its `step` (`Step`); `data` has an element for each row, `last` ends the step.
 
+    Where the array holds more than one tile, `slot` says which one the step is of.
+
     QK: element e of each key. LM: 1 where a row has a key, else 0. SLN: `shift`, by how much scores are shifted, and no
     data. SLNV: element f of each value; the sum of P (SLD) is what values of 1 give. Rows without a key have zeros.
     """
     rows = data.ArrayLayout(signed(form.key), form.rows)
-    return data.StructLayout({"step": STEP_BITS, "data": rows, "shift": SHIFT_BITS, "last": 1})
+    return data.StructLayout(
+        {"step": STEP_BITS, "data": rows, "shift": SHIFT_BITS, "last": 1, **slot_field(form.tiles)}
+    )
+
+
+def slot_field(tiles: int) -> dict[str, range]:
+    """The field by which a step says which of so many tiles it is of; nothing where there is but one."""
+    return {"slot": range(tiles)} if tiles > 1 else {}
 
 
 def top_layout(form: FuseForm) -> data.ArrayLayout:
