@@ -33,8 +33,9 @@ class Sequencer(Block):
     completes at the same edge. A program that is longer than a queue begins to run when a queue is full.
 
     When all have completed, `status` says so, the semaphores are cleared, and the next program may come in. An
-    instruction that cannot be is refused: `status` says so at once, and no other is taken in until a reset; nor after a
-    semaphore has overflowed, which is said at the end. A semaphore is waited for by one queue only.
+    instruction that cannot be is refused: it comes to no queue, `status` says so at once, and no other is taken in until
+    a reset; nor after a semaphore has overflowed, which is said at the end. A semaphore is waited for by one queue only.
+    At most 4 `depth` instructions may be under way at once, in all engines together.
 
     Ports:
         program: input stream of instructions; ready while a program is taken in and its queue has room.
@@ -45,14 +46,24 @@ class Sequencer(Block):
     After a reset no instruction and no token is held.
     """
 
-    def __init__(self, depth: int = 256, completions: Mapping[str, int] = COMPLETIONS, count_bits: int = 8) -> None:
+    def __init__(
+        self,
+        depth: int = 256,
+        completions: Mapping[str, int] = COMPLETIONS,
+        count_bits: int = 8,
+        queue_of: Mapping[str, str] = QUEUE_OF,
+    ) -> None:
         check_size("instructions of a queue", depth)
         check_size("bits of a semaphore", count_bits, 1, 16)
         for queue in QUEUES:
             check_size(f"completions of the {queue} queue", completions[queue], 1, MOST_COMPLETIONS)
         self.depth = depth
         self.completions = dict(completions)
+        self.queue_of = dict(queue_of)
+        self.queues = {queue: Fifo(instruction_layout(), depth) for queue in QUEUES}
         self.counts = [Signal(count_bits, name=f"semaphore_{s}") for s in range(SEMAPHORES)]
+        self.owned = [Signal(name=f"owned_{s}") for s in range(SEMAPHORES)]
+        self.owner = [Signal(range(len(QUEUES)), name=f"owner_{s}") for s in range(SEMAPHORES)]
         self.whole = Signal()
         self.running = Signal()
         self.refused = Signal(status_layout()["error"].shape)
@@ -66,30 +77,29 @@ class Sequencer(Block):
 
     def elaborate(self, platform: None) -> Module:
         m = Module()
-        fifos = {queue: Fifo(instruction_layout(), self.depth) for queue in QUEUES}
-        for queue, fifo in fifos.items():
+        for queue, fifo in self.queues.items():
             m.submodules[f"queue_{queue}"] = fifo
-        fired, posts = self._issue(m, fifos)
-        self._count(m, fired, [*posts, *self._completed()])
-        self._take_in(m, fifos)
-        self._end(m, fifos, [fired[queue] & (fifos[queue].o.payload.op != 0) for queue in QUEUES])
+        fired, posts = self._issue(m)
+        self._count(m, fired, [*posts, *self._completed(m)])
+        self._take_in(m)
+        self._end(m, [fired[queue] & (self.queues[queue].o.payload.op != 0) for queue in QUEUES])
         return m
 
     def _ports(self) -> Iterator[str]:
         return (f"done_{queue}{port}" for queue in QUEUES for port in range(self.completions[queue]))
 
-    def _completed(self) -> list[Value]:
+    def _completed(self, m: Module) -> list[Value]:
         """The post mask of each port, 0 where nothing completes."""
         ports = [getattr(self, name) for name in self._ports()]
         return [Mux(port.valid, port.post, 0) for port in ports]
 
-    def _issue(self, m: Module, fifos: Mapping[str, Fifo]) -> tuple[dict[str, Signal], list[Value]]:
+    def _issue(self, m: Module) -> tuple[dict[str, Signal], list[Value]]:
         """Whether the head of each queue starts, and the post masks of NOPs."""
         above = Signal(SEMAPHORES)
-        m.d.comb += above.eq(Cat(count != 0 for count in self.counts))
+        m.d.comb += above.eq(self._above(m))
         fired: dict[str, Signal] = {}
         posts = []
-        for queue, fifo in fifos.items():
+        for queue, fifo in self.queues.items():
             head, start = fifo.o.payload, getattr(self, f"start_{queue}")
             may, fires = Signal(name=f"may_{queue}"), Signal(name=f"fires_{queue}")
             empty = head.op == OPS.index("NOP")
@@ -104,6 +114,10 @@ class Sequencer(Block):
             posts.append(Mux(fires & empty, head.post, 0))
         return fired, posts
 
+    def _above(self, m: Module) -> Value:
+        """Which semaphores are above 0."""
+        return Cat(count != 0 for count in self.counts)
+
     def _count(self, m: Module, fired: Mapping[str, Signal], posts: Iterable[Value]) -> None:
         """Every semaphore less what is taken, and more by what is posted at this edge."""
         masks = list(posts)
@@ -114,27 +128,27 @@ class Sequencer(Block):
             m.d.comb += more.eq(sum(mask[s] for mask in masks))
             m.d.comb += after.eq(count + more - Cat(wait[s] for wait in waits).any())
             m.d.sync += count.eq(after)
-            with m.If(after[len(count) :].any()):
-                m.d.sync += self.overflowed.eq(1)
+            with m.If(after[len(count) :].any()):  # it stays full: from 0, a start that is offered would be taken back
+                m.d.sync += [count.eq(-1), self.overflowed.eq(1)]
 
-    def _take_in(self, m: Module, fifos: Mapping[str, Fifo]) -> None:
+    def _take_in(self, m: Module) -> None:
         """Each instruction goes to its queue; HALT, or a full queue, lets the program run."""
         given, entered = self.program.payload, self.program.valid & self.program.ready
         room = Signal()
         halts, known = given.op == OPS.index("HALT"), Signal()
         clash = self._clash(m, given, entered)
-        for place, (queue, fifo) in enumerate(fifos.items()):
-            numbers = [OPS.index(op) for op, of in QUEUE_OF.items() if of == queue]
+        for place, (queue, fifo) in enumerate(self.queues.items()):
+            numbers = [OPS.index(op) for op, of in self.queue_of.items() if of == queue]
             mine = Signal(name=f"for_{queue}")
             own = Cat(given.op == number for number in numbers).any()
             m.d.comb += mine.eq(own | (given.op == OPS.index("NOP")) & (given.imm == place))
-            m.d.comb += [fifo.i.payload.eq(given), fifo.i.valid.eq(self.program.valid & self._open() & mine)]
+            m.d.comb += [fifo.i.payload.eq(given), fifo.i.valid.eq(entered & mine & ~clash)]
             with m.If(mine):
                 m.d.comb += [known.eq(1), room.eq(fifo.i.ready)]
         m.d.comb += self.program.ready.eq(self._open() & (room | ~known))
         with m.If(entered & halts):
             m.d.sync += [self.whole.eq(1), self.running.eq(1)]
-        with m.If(Cat(fifo.level == self.depth for fifo in fifos.values()).any()):
+        with m.If(Cat(fifo.level == self.depth for fifo in self.queues.values()).any()):
             m.d.sync += self.running.eq(1)
         with m.If(entered & ~known & ~halts):
             m.d.sync += self.refused.eq(ERRORS.index("operation"))
@@ -147,32 +161,35 @@ class Sequencer(Block):
     def _clash(self, m: Module, given: Value, entered: Value) -> Value:
         """Whether an instruction waits for a semaphore that one of another queue waits for too."""
         queue = Signal(range(len(QUEUES)))
-        queues = Array(QUEUES.index(QUEUE_OF[op]) if op in QUEUE_OF else given.imm[:2] for op in OPS)
+        queues = Array(QUEUES.index(self.queue_of[op]) if op in self.queue_of else given.imm[:2] for op in OPS)
         m.d.comb += queue.eq(queues[given.op])
         clashes = []
         for s in range(SEMAPHORES):
-            owned, owner = Signal(name=f"owned_{s}"), Signal(range(len(QUEUES)), name=f"owner_{s}")
             waits = entered & given.wait[s]
-            clashes.append(waits & owned & (owner != queue))
-            with m.If(waits):
-                m.d.sync += [owned.eq(1), owner.eq(queue)]
-            with m.Elif(self.status.valid & self.status.ready):
-                m.d.sync += owned.eq(0)
+            clashes.append(waits & self.owned[s] & (self.owner[s] != queue))
+            with m.If(waits & ~self.owned[s]):
+                m.d.sync += [self.owned[s].eq(1), self.owner[s].eq(queue)]
         return Cat(clashes).any()
 
-    def _end(self, m: Module, fifos: Mapping[str, Fifo], started: list[Value]) -> None:
+    def _end(self, m: Module, started: list[Value]) -> None:
         """When nothing is left the semaphores are cleared, and the next program may come; an error stays."""
         told = Signal()
         ended = Cat(getattr(self, name).valid for name in self._ports())
-        empty = ~Cat(fifo.o.valid for fifo in fifos.values()).any()
-        over = self.whole & empty & (self.pending == 0)
+        over = self._over()
         m.d.sync += self.pending.eq(self.pending + sum(started) - sum(ended))
         m.d.comb += [
             self.status.valid.eq((over | self.refused.any()) & ~told),
-            self.status.payload.error.eq(Mux(self.overflowed, ERRORS.index("overflow"), self.refused)),
+            self.status.payload.error.eq(
+                Mux(self.refused.any() | ~self.overflowed, self.refused, ERRORS.index("overflow"))
+            ),
         ]
         with m.If(self.status.valid & self.status.ready):
             m.d.sync += told.eq(self.refused.any() | self.overflowed)
             with m.If(over):
                 m.d.sync += [self.whole.eq(0), self.running.eq(0)]
-                m.d.sync += [count.eq(0) for count in self.counts]
+                m.d.sync += [cleared.eq(0) for cleared in (*self.counts, *self.owned)]
+
+    def _over(self) -> Value:
+        """Whether the whole program has come in, started and completed."""
+        empty = ~Cat(fifo.o.valid for fifo in self.queues.values()).any()
+        return self.whole & empty & (self.pending == 0)

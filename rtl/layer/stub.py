@@ -28,12 +28,13 @@ class StubEngine(Block):
     def __init__(self, slots: int) -> None:
         check_size("slots", slots, 1, 64)
         self.slots = slots
+        self.left = Signal(TICKS)
+        self.turn = Signal(range(slots))
         super().__init__(engine_ports(slots + 1))
 
     def elaborate(self, platform: None) -> Module:
         m = Module()
-        left = Signal(TICKS)
-        turn = Signal(range(self.slots))
+        left, turn = self.left, self.turn
         ticks = Signal(TICKS + 1)
         begins = Signal()
         m.d.comb += [
