@@ -20,7 +20,8 @@ CONTROL = ("seed", "reads")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("standard", metavar="STANDARD", help="HBM4, HBM3, HBM2E, HBM2, GDDR6, LPDDR5, DDR5, DDR4, or a path")
+    known = "HBM4, HBM3, HBM2E, HBM2, GDDR6, LPDDR5, DDR5, DDR4"
+    parser.add_argument("standard", metavar="STANDARD", help=f"{known}, or a path")
     parser.add_argument("--org", metavar="NAME", help="an organisation of the standard")
     parser.add_argument("--timing", metavar="NAME", help="a speed grade of the standard")
     parser.add_argument("--stream", metavar="NAME", help="a named stream: random, rowhit_1bank, seq_RoBaBgCo, ...")

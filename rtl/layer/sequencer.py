@@ -33,9 +33,9 @@ class Sequencer(Block):
     completes at the same edge. A program that is longer than a queue begins to run when a queue is full.
 
     When all have completed, `status` says so, the semaphores are cleared, and the next program may come in. An
-    instruction that cannot be is refused: it comes to no queue, `status` says so at once, and no other is taken in until
-    a reset; nor after a semaphore has overflowed, which is said at the end. A semaphore is waited for by one queue only.
-    At most 4 `depth` instructions may be under way at once, in all engines together.
+    instruction that cannot be is refused: it comes to no queue, `status` says so at once, and no other is taken in
+    until a reset; nor after a semaphore has overflowed, which is said at the end. A semaphore is waited for by one
+    queue only. At most 4 `depth` instructions may be under way at once, in all engines together.
 
     Ports:
         program: input stream of instructions; ready while a program is taken in and its queue has room.

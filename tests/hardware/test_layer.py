@@ -37,7 +37,9 @@ def machine() -> Device:
 
 
 def of(workload: str, *overrides: str, latency: int = 20) -> Layer:
-    return layer_at("layer", Setting(workload, (*overrides, f"arch.levels.dram.latency={5 * latency} ns")))
+    found = layer_at("layer", Setting(workload, (*overrides, f"arch.levels.dram.latency={5 * latency} ns")))
+    assert isinstance(found, Layer)
+    return found
 
 
 def wrong(found: LayerVerification) -> list[str]:
