@@ -95,6 +95,12 @@ def _dram(path: str) -> str:
     return f"{_count(len(shapes), 'organisation')}, {_count(len(grades), 'timing')}"
 
 
+def _pim(path: str) -> str:
+    from accelsim.memory.pim import load_document, read_stacks
+
+    return _count(len(read_stacks(load_document(path))), "level")
+
+
 def _sweep(path: str) -> str:
     """A sweep is also checked for names that do not exist: its runs would only say so one by one."""
     from accelsim.arch import load_arch
@@ -113,4 +119,4 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-SUMMARIES = {"workload": _workload, "arch": _arch, "mapping": _mapping, "dram": _dram, "sweep": _sweep}
+SUMMARIES = {"workload": _workload, "arch": _arch, "mapping": _mapping, "dram": _dram, "pim": _pim, "sweep": _sweep}

@@ -13,12 +13,13 @@ FOLDERS = {
     "workload": "workloads",
     "mapping": "arch_configs/mappings",
     "dram": "arch_configs/dram",
+    "pim": "arch_configs/pim",
     "sweep": "sweeps",
 }
 
 
 def kind_of_file(path: Path) -> str:
-    """`arch`, `workload`, `mapping`, `dram` or `sweep`, by the first line of the file.
+    """`arch`, `workload`, `mapping`, `dram`, `pim` or `sweep`, by the first line of the file.
 
     Raises:
         AccelsimError: not a file that can be read, or of no kind that is known.

@@ -59,6 +59,10 @@ def _resolved(kind: str, name: str, overrides: list[str]) -> Node:
         from accelsim.memory.load import load_document
 
         return load_document(name, overrides)
+    if kind == "pim":
+        from accelsim.memory.pim import load_document as load_pim
+
+        return load_pim(name, overrides)
     if overrides:
         raise AccelsimError("--set does not apply to a sweep")
     from accelsim.explore import load_sweep

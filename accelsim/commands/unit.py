@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> Reply:
     from accelsim.units import find_unit
 
-    unit = find_unit(arguments.name)
+    unit = find_unit(arguments.name, _units())
     params, shape, timing = _timed(unit, dict(split_override(text) for text in arguments.overrides))
     edges = {"cycles": timing.cycles, **asdict(timing)}
     values = {**asdict(params), **asdict(shape)}
@@ -42,6 +42,14 @@ def run(arguments: argparse.Namespace) -> Reply:
     lines.append(f"first output at edge {timing.first}, last at {timing.last}; the next job begins at {timing.busy}")
     lines += [f"  {name}: {_written(value)}" for name, value in values.items()]
     return Reply("\n".join(lines), {"schema": 1, "kind": "unit", "unit": unit.name, **edges, "params": values})
+
+
+def _units() -> Mapping[str, Unit]:
+    """The units of the catalogue, and the one that needs the model of DRAM."""
+    from accelsim.memory.pim_unit import PIM
+    from accelsim.units import UNITS
+
+    return {**UNITS, PIM.name: PIM}
 
 
 def _timed(unit: Unit, nodes: Mapping[str, Node]) -> tuple[Any, Any, Timing]:
@@ -56,14 +64,11 @@ def _timed(unit: Unit, nodes: Mapping[str, Node]) -> tuple[Any, Any, Timing]:
 
 def list_units() -> Reply:
     """Every unit with its parameters, as its dataclasses have them."""
-    from accelsim.units import UNITS
-
-    text = "\n\n".join(
-        "\n".join([f"{unit.name}  {unit.says}", *map(_line, unit.parameters)]) for unit in UNITS.values()
-    )
+    known = _units().values()
+    text = "\n\n".join("\n".join([f"{unit.name}  {unit.says}", *map(_line, unit.parameters)]) for unit in known)
     units = [
         {"name": unit.name, "description": unit.says, "parameters": [_entry(p) for p in unit.parameters]}
-        for unit in UNITS.values()
+        for unit in known
     ]
     return Reply(text, {"schema": 1, "kind": "list", "units": units})
 

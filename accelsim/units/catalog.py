@@ -131,8 +131,8 @@ UNITS = {
 }
 
 
-def find_unit(name: str) -> Unit:
+def find_unit(name: str, units: Mapping[str, Unit] = UNITS) -> Unit:
     """The unit of that name. Raises AccelsimError with the nearest name where there is none."""
-    if name not in UNITS:
-        raise AccelsimError(f'no unit named "{name}"{nearest(name, UNITS)}')
-    return UNITS[name]
+    if name not in units:
+        raise AccelsimError(f'no unit named "{name}"{nearest(name, units)}')
+    return units[name]

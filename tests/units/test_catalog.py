@@ -149,7 +149,7 @@ def test_errors_have_their_place(
 
 def test_the_list_of_units(capsys: pytest.CaptureFixture[str]) -> None:
     status, found = reply(capsys, "list", "units")
-    assert (status, [entry["name"] for entry in found["units"]]) == (0, list(UNITS))
+    assert (status, [entry["name"] for entry in found["units"]]) == (0, [*UNITS, "pim"])
     rows = found["units"][0]["parameters"][0]
     assert rows == {
         "name": "rows",

@@ -1,0 +1,234 @@
+"""A stack of DRAM with multipliers, from YAML: at which level they sit, how commands are spaced, what limits power."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, prod
+
+from accelsim.errors import nearest
+from accelsim.overrides import apply_set, split_override
+from accelsim.schema import check_schema
+from accelsim.shipped import find_file
+from accelsim.yamlfile import Node, load_file
+
+KIND = "arch_configs/pim"
+DIMENSIONS = ("pseudo_channel", "rank", "bank_group", "bank", "column")
+MOVES = ("query", "scores", "weights", "outputs")
+TIMINGS = ("nBL", "nRCD", "nRP", "nRAS", "nRC", "nRTP", "nCCDS", "nCCDL", "nREFI", "nRFC", "nCWL", "nWR", "nWTRL")
+SPACING = ("channel", "rank", "bank_group")
+REQUIRED = (
+    *("schema", "name", "description", "source", "clock_period", "organisation", "timings", "window"),
+    *("results_per_move", "levels", "rules"),
+)
+MOST = 1 << 20
+MOST_WALKED = 62  # sets of banks that commands walk through: one bit each of a 64-bit word
+
+
+@dataclass(frozen=True)
+class Level:
+    """Where the multipliers sit: which dimensions of a channel they divide, and which commands walk through.
+
+    Attributes:
+        head_dim, length: dimensions that divide the head dimension and the positions.
+        walk: dimensions that commands walk through, the last fastest.
+        spacing: cycles between MACs of a channel, of a rank, of a bank group.
+        moves: of each kind of move the dimensions whose parts it serves one after another, the last fastest.
+    """
+
+    head_dim: tuple[str, ...]
+    length: tuple[str, ...]
+    walk: tuple[str, ...]
+    spacing: tuple[int, int, int]
+    moves: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Power:
+    """A bucket of tokens: `refill` a cycle up to `most`; a MAC takes `mac`, an activation `activate`."""
+
+    refill: int
+    most: int
+    mac: int
+    activate: int
+
+
+@dataclass(frozen=True)
+class Softmax:
+    """The one softmax unit of a stack: elements a cycle, and how often it passes over a row of scores."""
+
+    per_cycle: int
+    passes: int
+
+
+NO_LIMIT = Power(refill=0, most=0, mac=0, activate=0)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack at one level under one set of rules. Timings are cycles of `period_ps`.
+
+    Attributes:
+        sizes: parts of each dimension of a channel, and its columns in bursts.
+        window: commands of a channel that the controller sees at once.
+        softmax: None where it takes no time.
+        append: whether the last position is written first: K and V of the new token.
+    """
+
+    period_ps: float
+    channels: int
+    sizes: Mapping[str, int]
+    burst_bytes: int
+    timings: Mapping[str, int]
+    window: int
+    results_per_move: int
+    level: Level
+    power: Power
+    softmax: Softmax | None
+    append: bool
+
+    @property
+    def sets(self) -> int:
+        """Sets of banks that a channel's commands open and close on their own."""
+        return self.parts(name for name in self.level.walk if name != "column")
+
+    @property
+    def banks_per_command(self) -> int:
+        return self.parts(name for name in DIMENSIONS if name != "column") // self.sets
+
+    def parts(self, names: Iterable[str]) -> int:
+        """The product of the sizes of some dimensions."""
+        return prod(self.sizes[name] for name in names)
+
+
+def load_stack(name: str, level: str, rules: str, *, power_limit: bool) -> Stack:
+    """A stack, by path or shipped name, with one of its levels and rules.
+
+    Raises:
+        AccelsimError: an unknown name, a number that is missing or not allowed, a dimension in no list or in two.
+    """
+    return read_stack(load_document(name), level, rules, power_limit=power_limit)
+
+
+def load_document(name: str, overrides: Sequence[str] = ()) -> Node:
+    """The file of a stack, with `path=value` texts applied."""
+    document = load_file(find_file(name, KIND, "stack with processing in memory"))
+    check_schema(document, "pim")
+    for text in overrides:
+        where, value = split_override(text)
+        document = apply_set(document, where.removeprefix("pim."), value)
+    return document
+
+
+def read_stack(document: Node, level: str, rules: str, *, power_limit: bool) -> Stack:
+    """The stack of a document. Raises AccelsimError as `load_stack` does."""
+    entries = document.fields(REQUIRED)
+    organisation = entries["organisation"].fields(("channels", *DIMENSIONS, "burst"))
+    period_ps = entries["clock_period"].quantity("ps")
+    if period_ps == 0:
+        raise entries["clock_period"].expected("more than 0")
+    burst_bytes = organisation["burst"].quantity("B")
+    if burst_bytes.denominator != 1 or burst_bytes == 0:
+        raise organisation["burst"].expected("whole bytes, more than 0")
+    ruled = _chosen(entries["rules"], rules, "rule set").fields(("softmax", "append", "power"))
+    return Stack(
+        period_ps=float(period_ps),
+        channels=_size(organisation["channels"]),
+        sizes={name: _size(organisation[name]) for name in DIMENSIONS},
+        burst_bytes=int(burst_bytes),
+        timings=_timings(entries["timings"], period_ps),
+        window=_size(entries["window"]),
+        results_per_move=_size(entries["results_per_move"]),
+        level=_level(_chosen(entries["levels"], level, "level"), organisation),
+        power=_power(ruled["power"], level) if power_limit else NO_LIMIT,
+        softmax=None if ruled["softmax"].value is None else _softmax(ruled["softmax"]),
+        append=ruled["append"].boolean(),
+    )
+
+
+def read_stacks(document: Node) -> dict[str, list[Stack]]:
+    """Every level of a file, by name, under each of its rules."""
+    entries = document.fields(REQUIRED)
+    return {
+        level: [read_stack(document, level, rules, power_limit=True) for rules in entries["rules"].mapping()]
+        for level in entries["levels"].mapping()
+    }
+
+
+def _chosen(node: Node, name: str, noun: str) -> Node:
+    known = node.mapping()
+    if name not in known:
+        raise node.error(f'no {noun} named "{name}"{nearest(name, known)}')
+    return known[name]
+
+
+def _size(node: Node) -> int:
+    value = node.positive_integer()
+    if value > MOST:
+        raise node.expected(f"at most {MOST}")
+    return value
+
+
+def _count(node: Node) -> int:
+    value = node.integer()
+    if not 0 <= value <= MOST:
+        raise node.expected(f"an integer from 0 to {MOST}")
+    return value
+
+
+def _timings(node: Node, period_ps: Fraction) -> Mapping[str, int]:
+    """Cycles: as written, or a time rounded up to cycles."""
+    found = {name: _cycles(entry, period_ps) for name, entry in node.fields(TIMINGS).items()}
+    busy = found["nRAS"] + found["nRP"] + found["nRC"] + found["nRFC"]
+    if found["nREFI"] <= busy:
+        entry = node.mapping()["nREFI"]
+        raise entry.expected(f"more than nRAS + nRP + nRC + nRFC, which are {busy} cycles")
+    return found
+
+
+def _cycles(node: Node, period_ps: Fraction) -> int:
+    if isinstance(node.value, str):
+        return ceil(node.quantity("ps") / period_ps)
+    return _size(node)
+
+
+def _level(node: Node, organisation: Mapping[str, Node]) -> Level:
+    entries = node.fields(("head_dim", "length", "walk", "spacing", "moves"))
+    lists = {name: entries[name].names() for name in ("head_dim", "length", "walk")}
+    for name, found in lists.items():
+        _refuse_unknown(entries[name], found)
+    named = [dimension for found in lists.values() for dimension in found]
+    for dimension in DIMENSIONS:
+        if named.count(dimension) != 1:
+            raise node.error(f"{dimension} must be in one of {', '.join(lists)}, and is in {named.count(dimension)}")
+    if "column" not in lists["walk"]:
+        raise entries["walk"].error("commands read a burst, so that they must walk through the column")
+    sets = prod(_size(organisation[name]) for name in lists["walk"] if name != "column")
+    if sets > MOST_WALKED:
+        raise entries["walk"].error(f"{sets} sets of banks to walk through; at most {MOST_WALKED} are supported")
+    spacing = entries["spacing"].fields(SPACING)
+    moves = {name: entry.names() for name, entry in entries["moves"].fields(MOVES).items()}
+    for name, found in moves.items():
+        _refuse_unknown(entries["moves"].mapping()[name], found)
+    channel, rank, group = (_count(spacing[name]) for name in SPACING)
+    return Level(**lists, spacing=(channel, rank, group), moves=moves)
+
+
+def _refuse_unknown(node: Node, names: tuple[str, ...]) -> None:
+    for name in names:
+        if name not in DIMENSIONS:
+            raise node.error(f'no dimension "{name}"{nearest(name, DIMENSIONS)}')
+
+
+def _power(node: Node, level: str) -> Power:
+    fields = _chosen(node, level, "limit for level").fields(("refill", "most", "MAC", "ACT"))
+    power = Power(_size(fields["refill"]), _size(fields["most"]), _count(fields["MAC"]), _count(fields["ACT"]))
+    if max(power.mac, power.activate) > power.most:
+        raise fields["most"].expected(f"at least {max(power.mac, power.activate)}, what one command takes")
+    return power
+
+
+def _softmax(node: Node) -> Softmax:
+    fields = node.fields(("per_cycle", "passes"))
+    return Softmax(_size(fields["per_cycle"]), _size(fields["passes"]))
