@@ -49,7 +49,7 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", nargs="?", metavar="UNIT|ARCH", help="a hardware unit or an architecture (all units)")
     parser.add_argument("--full", action="store_true", help="also the configurations that take long")
     parser.add_argument("--sim", default="verilator", metavar="NAME", help="verilator (default) or icarus")
-    parser.add_argument("--waves", type=Path, metavar="DIR", help="write the waves there")
+    parser.add_argument("--waves", type=Path, metavar="DIR", help="write the waves there; of a machine the first case")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of shapes, inputs and gaps (default: 1)")
     _add_set(parser, "a parameter of the unit, or a path of the architecture: run these parameters instead")
 
@@ -273,7 +273,12 @@ def _verified_layer(arguments: argparse.Namespace) -> Reply:
     found = verify_layer(
         arguments.what, arguments.overrides, arguments.sim, arguments.seed, waves=arguments.waves, **cases
     )
-    return Reply(layer_text(found), layer_document(found, arguments.sim, arguments.seed), 0 if found.passed else 1)
+    text, document = layer_text(found), layer_document(found, arguments.sim, arguments.seed)
+    if found.traced:
+        text += f"\n\nwaves and trace of the first case, {found.rows[0].setting.title}:\n"
+        text += "\n".join(map(str, found.traced))
+        document["traced"] = {"case": 0, "files": [str(path) for path in found.traced]}
+    return Reply(text, document, 0 if found.passed else 1)
 
 
 def _is_arch(name: str) -> bool:

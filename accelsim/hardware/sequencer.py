@@ -98,7 +98,7 @@ def looped(setup: SequencerSetup, rng: Rng) -> Program:
 def _task(setup: SequencerSetup, name: str, queue: str, edges: list[Edge], rng: Rng) -> Task:
     """Busy 1 to 12 ticks, with a latency now and then; loads and stores stand outside the window as often as not."""
     busy = int(rng.integers(1, LONGEST_BUSY + 1))
-    latency = int(rng.choice((0, 0, 1, 5, setup.slots - 1)))
+    latency = min(int(rng.choice((0, 0, 1, 5, setup.slots))), setup.slots - 1)
     outside = "load" if queue == "load" else "store" if queue == "store" and rng.random() < 0.5 else "task"
     return Task(name, ((queue, 1),), Int(busy), Int(latency), None, tuple(edges), outside)  # type: ignore[arg-type]
 

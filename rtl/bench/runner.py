@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -14,10 +13,12 @@ from accelsim.errors import AccelsimError, nearest
 from rtl.bench.compare import begins, faults
 from rtl.bench.device import Device
 from rtl.bench.model import build_model, finish_worker, start_worker
+from rtl.bench.waves import Axis, wave_name, write_fst
 from rtl.sim.case import Case, Job, Observed, Result
 from rtl.sim.codec import observed_from, plain_cases
 
 X_SEEDS = (1, 2)
+WAVES = "dump.vcd"  # as Verilator calls it
 
 
 def simulate(
@@ -27,11 +28,13 @@ def simulate(
     sim: str = "verilator",
     x_seeds: Sequence[int] = X_SEEDS,
     waves: Path | None = None,
+    axis: Axis | None = None,
 ) -> list[Result]:
     """Run all cases, on one model of all devices, once for each of `x_seeds`; results in the order of cases.
 
     Icarus has X and runs once. Under Verilator each seed fills what is not initialised in another way, and the runs
-    go at the same time. `waves` is a folder that gets one wave file per run (`icarus.fst`, `verilator-1.vcd`).
+    go at the same time. `waves` is a folder that gets one wave file per run (`icarus.fst`, `verilator-1.fst`); `axis`
+    says where on the axis of time a run of one case lies.
     Raises AccelsimError where nothing ran: no case, a missing tool, a simulation that ended early.
     """
     _check(devices, cases)
@@ -41,7 +44,7 @@ def simulate(
         folders = {seed: Path(box, f"seed{seed}") for seed in seeds}
         _run(folders, model, _told(devices, cases), sim, waves is not None)
         if waves is not None:
-            _keep_waves(folders, sim, waves)
+            _keep_waves(folders, sim, waves, axis)
         seen = {seed: _observations(folder, len(cases)) for seed, folder in folders.items()}
     begin = {seed: begins(cases, observations) for seed, observations in seen.items()}
     return [
@@ -88,14 +91,11 @@ def _observations(folder: Path, wanted: int) -> list[Observed]:
     return [observed_from(each) for each in plain]
 
 
-def _keep_waves(folders: dict[int, Path], sim: str, waves: Path) -> None:
+def _keep_waves(folders: dict[int, Path], sim: str, waves: Path, axis: Axis | None) -> None:
     try:
         waves.mkdir(parents=True, exist_ok=True)
         for seed, folder in folders.items():
-            if sim == "icarus":
-                shutil.copy(folder / "waves.fst", waves / "icarus.fst")
-            else:
-                shutil.copy(folder / "dump.vcd", waves / f"verilator-{seed}.vcd")
+            write_fst(folder / WAVES, waves / wave_name(sim, seed), axis)
     except OSError as error:
         raise AccelsimError(f"{waves}: cannot be written: {error.strerror}") from None
 

@@ -59,7 +59,7 @@ def run(spec: dict[str, Any]) -> None:
     seed = spec["x_seed"]
     plusargs = {
         "verilator": [f"+verilator+seed+{seed}", "+verilator+rand+reset+2"],
-        "icarus": [f"+dumpfile_path={folder / 'waves.fst'}"],
+        "icarus": [f"+dumpfile_path={folder / 'dump.vcd'}"],
     }
     report = folder / "report.xml"
     get_runner(spec["sim"]).test(
@@ -72,7 +72,7 @@ def run(spec: dict[str, Any]) -> None:
         plusargs=plusargs[spec["sim"]],
         extra_env={VARIABLE: str(folder)},
         seed=seed,
-        waves=spec["waves"],
+        waves=spec["waves"] and spec["sim"] == "verilator",  # Icarus writes VCD unless it is told here
     )
     if get_results(report) != (1, 0):
         sys.exit(1)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +16,14 @@ from accelsim.errors import AccelsimError
 from accelsim.hardware.layer.fuse import FuseLayer, fuse_layer_of
 from accelsim.hardware.layer.machine import fuse_machine_form, is_fused, machine_form
 from accelsim.hardware.layer.run import Layer, layer_of
+from accelsim.hardware.layer.trace import trace_document
 from accelsim.overrides import split_override
 from accelsim.program.instruction import Instruction
+from accelsim.program.marked import MarkedGraph
 from accelsim.simulate import load_named, placed
 from rtl.bench import Case, Device, Result, device, simulate
+from rtl.bench.runner import X_SEEDS
+from rtl.bench.waves import Axis, wave_name
 
 CASES, FULL = 20, 100
 WORKLOADS = {"false": "head-1pass", "true": "causal-head-1pass"}
@@ -31,6 +37,7 @@ WIDEST = 32  # elements of a query, columns of V
 MOST_REFUSED = 5  # draws, before what is given counts as what cannot be run
 WORDS = 1 << 14  # of the memory
 DEVICE = "machine"
+TRACE = "layer.perfetto.json"
 Rng = np.random.Generator
 
 
@@ -72,11 +79,16 @@ class LayerRow:
 
 @dataclass(frozen=True)
 class LayerVerification:
-    """All cases of one machine, and the seconds that building and running it took."""
+    """All cases of one machine, and the seconds that building and running it took.
+
+    Attributes:
+        traced: the files that show the first case; empty where no waves were asked for.
+    """
 
     arch: str
     rows: tuple[LayerRow, ...]
     seconds: float
+    traced: tuple[Path, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -92,7 +104,7 @@ def verify_layer(
         overrides: `path=value`: what is given is not drawn. `causal` is true or false; a bare key is a parameter of the
             workload; `arch.` and `mapping.` lead other paths.
         cases: how many heads; each has sizes, mask, in-flight count, copies and a memory latency of its own.
-        waves: a folder for wave files; None: none are written.
+        waves: a folder for the waves and the trace of the first case; None: none are written.
 
     Raises:
         AccelsimError: sizes or settings that the machine cannot run, or a missing tool.
@@ -113,12 +125,37 @@ def verify_layer(
         )
         for place, (setting, layer) in enumerate(zip(drawn, layers, strict=True))
     ]
-    results = simulate(devices, runs, sim=sim, waves=waves)
+    results = simulate(devices, runs, sim=sim)
     rows = [
         _row(setting, layer, [result for result in results if result.case is case])
         for setting, layer, case in zip(drawn, layers, runs, strict=True)
     ]
-    return LayerVerification(arch, tuple(rows), time.monotonic() - start)
+    traced = (
+        () if waves is None else _Traced(runs[0], layers[0].graph, _clock(drawn[0], arch)).write(devices[0], sim, waves)
+    )
+    return LayerVerification(arch, tuple(rows), time.monotonic() - start, traced)
+
+
+@dataclass(frozen=True)
+class _Traced:
+    """The case that is shown."""
+
+    case: Case
+    graph: MarkedGraph
+    ticks_per_s: Fraction
+
+    def write(self, found: Device, sim: str, folder: Path) -> tuple[Path, ...]:
+        """Run it once more and leave its waves and its trace, tick 0 at time 0 in both."""
+        (job,) = self.case.jobs
+        axis = Axis(self.ticks_per_s, job.first - 1)
+        (result,) = simulate([found], [self.case], sim=sim, x_seeds=X_SEEDS[:1], waves=folder, axis=axis)
+        document = trace_document(self.case.name, self.ticks_per_s, self.graph, job, result.observed.transfers)
+        path = folder / TRACE
+        try:
+            path.write_text(json.dumps(document) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise AccelsimError(f"{path}: cannot be written: {error.strerror}") from None
+        return folder / wave_name(sim, result.x_seed), path
 
 
 def settings(arch: str, overrides: Sequence[str], rng: Rng, cases: int) -> list[Setting]:
@@ -215,6 +252,12 @@ def pins(setting: Setting, arch: str) -> Mapping[str, int]:
     """The memory's latency in cycles."""
     found, _, _ = load_named(arch, setting.workload, setting.overrides)
     return {"latency": int(found.off_chip.latency_s * found.clock_hz)}
+
+
+def _clock(setting: Setting, arch: str) -> Fraction:
+    """Ticks in a second."""
+    found, _, _ = load_named(arch, setting.workload, setting.overrides)
+    return Fraction(found.clock_hz)
 
 
 def _row(setting: Setting, layer: Layer | FuseLayer, results: Sequence[Result]) -> LayerRow:
