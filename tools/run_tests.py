@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / ".cache" / "junit"
-LIMIT_S = 40 * 60
+LIMIT_S = 60 * 60
 Stages = dict[str, tuple[tuple[str, ...], ...]]
 PYTHON = (sys.executable, "-m")
 PYTEST = (*PYTHON, "pytest")

@@ -62,6 +62,8 @@ def run(spec: dict[str, Any]) -> None:
         "icarus": [f"+dumpfile_path={folder / 'dump.vcd'}"],
     }
     report = folder / "report.xml"
+    if spec["sim"] == "icarus" and spec["waves"]:
+        os.environ["SIM_CMD_SUFFIX"] = "-vcd"  # the last word counts, and the runner asks for FST before it
     get_runner(spec["sim"]).test(
         hdl_toplevel=spec["top"],
         hdl_toplevel_lang="verilog",
@@ -72,7 +74,7 @@ def run(spec: dict[str, Any]) -> None:
         plusargs=plusargs[spec["sim"]],
         extra_env={VARIABLE: str(folder)},
         seed=seed,
-        waves=spec["waves"] and spec["sim"] == "verilator",  # Icarus writes VCD unless it is told here
+        waves=spec["waves"],
     )
     if get_results(report) != (1, 0):
         sys.exit(1)

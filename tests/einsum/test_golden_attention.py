@@ -32,6 +32,9 @@ SMALL: dict[str, dict[str, int]] = {
     "output-projection": {"B": 2, "H": 3, "D": 5, "F": 4, "P": 6},
     "linear": {"B": 2, "P": 3, "D": 4, "S": 5},
     "gemm": {"M": 3, "N": 4, "K": 5},
+    "head": SIZES,
+    "causal-head": SIZES,
+    "tiled-head": SIZES,
 }
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -61,7 +64,7 @@ def reference(name: str, shapes: Shapes, inputs: Arrays) -> Any:
     """What a file's attention is by its definition, without any cascade."""
     q, k, v = (inputs[tensor] for tensor in "QKV")
     m, p = np.ogrid[: shapes.sizes["m"], : shapes.sizes["p"]]
-    if name == "causal-attention":
+    if name in ("causal-attention", "causal-head"):
         return softmax_attention(q, k, v, m <= p)
     if name == "window-attention":
         window, sink = shapes.params["W"], shapes.params["SINK"]
@@ -90,7 +93,7 @@ def forms_of(name: str) -> tuple[str, ...]:
     return load_workload(name, [f"{key}={value}" for key, value in SMALL[name].items()]).cascades
 
 
-ATTENTIONS = [name for name in SMALL if "attention" in name]
+ATTENTIONS = [name for name in SMALL if "attention" in name or "head" in name]
 
 
 @pytest.mark.parametrize("name", ATTENTIONS)
