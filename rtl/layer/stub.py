@@ -18,24 +18,27 @@ TICKS = 16  # bits of a duration
 class StubEngine(Block):
     """Takes field `a` of an instruction as the edges to the next, and `b` as those from then to its completion.
 
-    An instruction that started at edge s completes so that others may start at edge s + a + b. There are `slots` places
-    for those under way: no instruction may complete later than `slots` - 1 starts after its own.
+    Each has so many `bits`. An instruction that started at edge s completes so that others may start at edge s + a + b.
+    There are `slots` places for those under way: no instruction may complete later than `slots` - 1 starts after its
+    own.
 
     Ports:
         start, done<slot>: as those of an engine; the last port is for those that complete at the edge of their start.
     """
 
-    def __init__(self, slots: int) -> None:
+    def __init__(self, slots: int, bits: int = TICKS) -> None:
         check_size("slots", slots, 1, 64)
+        check_size("bits of a duration", bits, 1, TICKS)
         self.slots = slots
-        self.left = Signal(TICKS)
+        self.bits = bits
+        self.left = Signal(bits)
         self.turn = Signal(range(slots))
         super().__init__(engine_ports(slots + 1))
 
     def elaborate(self, platform: None) -> Module:
         m = Module()
         left, turn = self.left, self.turn
-        ticks = Signal(TICKS + 1)
+        ticks = Signal(self.bits + 1)
         begins = Signal()
         m.d.comb += [
             self.start.ready.eq(left == 0),
@@ -54,7 +57,7 @@ class StubEngine(Block):
         return m
 
     def _slot(self, m: Module, slot: int, begins: Signal, ticks: Signal) -> None:
-        left = Signal(TICKS + 1, name=f"left_{slot}")
+        left = Signal(self.bits + 1, name=f"left_{slot}")
         post = Signal.like(self.start.payload.post, name=f"post_{slot}")
         done = getattr(self, f"done{slot}")
         m.d.comb += [done.valid.eq(left == 1), done.post.eq(post)]
@@ -77,9 +80,9 @@ class SequencerBench(Block):
         started_<queue>: output streams of `record_layout`, kept until they are taken.
     """
 
-    def __init__(self, depth: int, slots: int) -> None:
+    def __init__(self, depth: int, slots: int, bits: int = TICKS) -> None:
         self.sequencer = Sequencer(depth, dict.fromkeys(QUEUES, slots + 1))
-        self.engines = {queue: StubEngine(slots) for queue in QUEUES}
+        self.engines = {queue: StubEngine(slots, bits) for queue in QUEUES}
         self.records = {queue: Fifo(record_layout(), depth) for queue in QUEUES}
         program, record = stream.Signature(instruction_layout()), stream.Signature(record_layout())
         ports = {"program": In(program), "status": Out(stream.Signature(status_layout()))}

@@ -11,6 +11,8 @@ from accelsim.hardware.layer.verify import WORDS, Setting, device_of, layer_at, 
 from rtl.bench import Case, simulate
 from tests.rtl.blocks import SEED
 
+pytestmark = pytest.mark.slow
+
 HEAD = "tiled-head-1pass-local"
 GROUP = "mapping.groups.attention"
 ALONE = (f"{GROUP}.in_flight=1", f"{GROUP}.order={{array: [SCORES, WEIGHTS, VALUES], vector: [SCALE_ADD, DIVIDE]}}")

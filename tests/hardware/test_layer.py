@@ -26,6 +26,8 @@ from rtl.layer.machine import Machine, attention_parts
 from rtl.layer.machine_bench import MachineBench
 from tests.rtl.blocks import SEED
 
+pytestmark = pytest.mark.slow
+
 LATENCIES = (1, 20, 100)
 SMALL = ["arch.units.array.rows=4", "arch.units.array.cols=4", "arch.units.vector.lanes=4"]
 SMALL += ["arch.levels.buffer.rtl.folds=8", "arch.levels.buffer.rtl.k_words=12"]

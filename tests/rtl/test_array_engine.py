@@ -23,6 +23,8 @@ from rtl.verilog import lint, verilog_text
 from tests.rtl.array_engine import TINY, Bubble, Shallow, Unpadded, beats_enter, orders_fit, variants
 from tests.rtl.rigid import SEED, cases, wrong
 
+pytestmark = pytest.mark.slow
+
 BENCH, FORMS = UNIT.under_test, UNIT.configurations
 EACH = pytest.mark.parametrize("name", FORMS)
 LONG = ArrayEngineForm(2, 2, 512, 512, 1, 1, 2, 2)

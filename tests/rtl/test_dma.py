@@ -23,6 +23,8 @@ from rtl.verilog import lint, verilog_text
 from tests.rtl.dma import LOAD, LOADS, STORE, STORES, LoadHarness, Setup, StoreHarness
 from tests.rtl.rigid import SEED, wrong
 
+pytestmark = pytest.mark.slow
+
 UNITS = {"load": (LOAD, LOADS), "store": (STORE, STORES)}
 EACH = pytest.mark.parametrize("name", UNITS)
 ENGINES: dict[str, Callable[[], Block]] = {

@@ -14,6 +14,8 @@ from amaranth.sim import Simulator
 from rtl.layer.memory import MOST_WRITES, FixedLatencyMemory
 from rtl.layer.memory_port import MOST_READS
 
+pytestmark = pytest.mark.slow
+
 WORDS, EDGES, MOST_BEATS = 64, 1500, 5
 Request = tuple[int, int]  # word and beats
 

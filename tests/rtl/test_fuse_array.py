@@ -23,6 +23,8 @@ from rtl.sim.case import Job
 from rtl.verilog import lint, verilog_text
 from tests.rtl.fuse_array import SMALL, TIMING, WAITING, Withdrawn, bare, brief_tiles, variants
 
+pytestmark = pytest.mark.slow
+
 BENCH, FORMS = UNIT.under_test, UNIT.configurations
 NAMES = {name: f"fuse_array_{place}" for place, name in enumerate(FORMS)}
 EACH = pytest.mark.parametrize("name", FORMS)

@@ -38,6 +38,8 @@ from tests.rtl.fuse_engine import (
 )
 from tests.rtl.rigid import SEED, cases, wrong
 
+pytestmark = pytest.mark.slow
+
 BENCH, FORMS = UNIT.under_test, UNIT.configurations
 ARRAY_BENCH = ARRAY.under_test
 NAMES = {name: f"fuse_engine_{place}" for place, name in enumerate(FORMS)}

@@ -32,6 +32,8 @@ from tests.rtl.merge import BENCH, FIRST, OPERATIONS, SETUPS, chain, fullest, in
 from tests.rtl.merge_faults import SMALL, TIMED, variants
 from tests.rtl.rigid import SEED, wrong
 
+pytestmark = pytest.mark.slow
+
 LIMIT = 1e-3
 
 

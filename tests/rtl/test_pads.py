@@ -23,6 +23,8 @@ from rtl.sim.case import Job, Streams
 from rtl.verilog import lint, verilog_text
 from tests.rtl.rigid import SEED, wrong
 
+pytestmark = pytest.mark.slow
+
 Rng = np.random.Generator
 OPERATIONS = 40  # of a job, at most, when all words have been written
 

@@ -15,6 +15,8 @@ from rtl.bench import Case, Device, Job, Result, devices_of, simulate, sweep
 from rtl.layer.sequencer import ERRORS
 from tests.rtl.blocks import SEED
 
+pytestmark = pytest.mark.slow
+
 BENCH = UNIT.under_test
 SETUPS = list(UNIT.configurations.values())
 GRAPHS, JOBS = 500, 25

@@ -31,6 +31,8 @@ from tests.rtl.rigid import SEED, wrong
 from tests.rtl.vector import BENCH, OPERATIONS, SETUPS, fullest, in_order, tour
 from tests.rtl.vector_faults import SMALL, TIMED, variants
 
+pytestmark = pytest.mark.slow
+
 
 @cache
 def devices() -> dict[str, Device]:
