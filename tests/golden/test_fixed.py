@@ -31,7 +31,7 @@ from tests.source import ROOT, sources
 
 BYTE = FixedFormat(8)
 WIDE = st.integers(-(2**61) + 1, 2**61 - 1)
-ALLOWED = ("accelsim.errors", "accelsim.formats", "accelsim.golden", "accelsim.program.instruction")  # data: what an instruction is
+ALLOWED = ("accelsim.errors", "accelsim.formats", "accelsim.golden", "accelsim.program.instruction")
 
 
 def codes(*values: int) -> Codes:
