@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> Reply:
         raise AccelsimError(
             f"{arch.name}: a component has no energy for an action that is counted: map by latency only"
         )
-    return _reply(arguments, arch, chosen, placed, result, *runs)
+    return _reply(arguments, arch, chosen, placed, result, runs)
 
 
 def _space(arch: Arch, workload: Workload, limits: Limits) -> Reply:
@@ -132,7 +132,7 @@ def _reply(
     chosen: Chosen,
     placed: tuple[Placement, ...],
     result: Result,
-    *runs: Verified,
+    runs: Sequence[Verified],
 ) -> Reply:
     """The answer, with the front and the runs at another depth that were asked for."""
     from accelsim.report.mapped import map_text, ranking_held, underused, verified_text

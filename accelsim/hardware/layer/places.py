@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from accelsim.einsum.ast import Int
 from accelsim.errors import AccelsimError
 from accelsim.program.marked import MarkedGraph
-from accelsim.program.model import Buffer, Program, bodies
+from accelsim.program.model import Program, bodies
 
 PAGE = 4096
 WORD_BYTES = 8
@@ -58,13 +59,17 @@ def places_of(program: Program, tiles: Mapping[str, tuple[int, int]]) -> Places:
 
 
 def _slots(program: Program, tensor: str) -> int:
-    """Tiles that a program keeps of a tensor: its reservation over the largest tile."""
-    buffers: dict[str, Buffer] = {buffer.name: buffer for buffer in program.buffers}
-    for _, _, body in bodies(program.root):
-        for task in body.tasks:
-            for hold in task.holds:
-                if hold.buffer.partition(".")[0] == tensor:
-                    return buffers[hold.buffer].capacity // int(str(getattr(hold.bytes, "value", 1)))
+    """Tiles that a program keeps of a tensor: its reservation over a slot.
+
+    Raises:
+        AccelsimError: tiles that take their bytes instead of a slot.
+    """
+    capacity = {buffer.name: buffer.capacity for buffer in program.buffers}
+    for hold in (hold for _, _, body in bodies(program.root) for task in body.tasks for hold in task.holds):
+        if hold.buffer.partition(".")[0] == tensor:
+            if not isinstance(hold.bytes, Int):
+                raise AccelsimError(f"{tensor}: tiles of a scratchpad take slots; its level must have slots: true")
+            return capacity[hold.buffer] // hold.bytes.value
     return 1
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
-from math import ceil
 
 import numpy as np
 
@@ -111,11 +110,6 @@ def largest(parts: Sequence[Share], nest: Sequence[str]) -> Share:
 def scaled(share: Share, by: Fraction) -> Share:
     """A number times another, rounded up."""
     return Share(share.loops, -(-share.values * by.numerator // by.denominator))
-
-
-def constant(number: Fraction | int) -> Share:
-    """The same number in every iteration."""
-    return Share((), np.array(ceil(number), dtype=np.int64))
 
 
 def _params(node: Node) -> Mapping[str, int]:
