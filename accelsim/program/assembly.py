@@ -74,11 +74,15 @@ def _read(line: str, source: str, number: int) -> Instruction:
         raise AccelsimError(f'no operation is called "{op}"{nearest(op, OPS)}', mark)
     lists: dict[str, list[str]] = {name: [] for name in LISTS}
     args: dict[str, int] = {}
+    given: set[str] = set()
     for word in words:
         place = Mark(source, number, line.index(word) + 1)
         name, equals, value = word.partition("=")
         if not equals:
             raise AccelsimError(f'expected FIELD=VALUE, got "{word}"', place)
+        if name in given:
+            raise AccelsimError(f"{name} is there twice", place)
+        given.add(name)
         if name in LISTS:
             lists[name] += value.split(",")
         elif name not in form_of(op):

@@ -68,6 +68,8 @@ def test_fields_lie_where_the_contract_has_them() -> None:
         ("LOAD rows=4096", "p:1:1: LOAD: rows must be from 0 to 4095, not 4096"),
         ("LOAD rows=x", 'p:1:6: expected a number such as 16 or 0x10, got "x"'),
         ("LOAD rows", 'p:1:6: expected FIELD=VALUE, got "rows"'),
+        ("LOAD rows=1 rows=2", "p:1:13: rows is there twice"),
+        ("NOP wait=s1 wait=s2", "p:1:13: wait is there twice"),
         ("NOP wait=s16", "p:1:1: NOP: semaphores are s0 to s15, not s16"),
         ("NOP wait=3", 'p:1:1: expected a semaphore such as s3, got "3"'),
         ("NOP flags=frist", 'p:1:1: no flag is called "frist"; did you mean "first"'),
