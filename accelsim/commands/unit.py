@@ -35,13 +35,35 @@ def run(arguments: argparse.Namespace) -> Reply:
     from accelsim.units import find_unit
 
     unit = find_unit(arguments.name, _units())
-    params, shape, timing = _timed(unit, dict(split_override(text) for text in arguments.overrides))
+    params, shape, timing, report = _timed(unit, dict(split_override(text) for text in arguments.overrides))
     edges = {"cycles": timing.cycles, **asdict(timing)}
     values = {**asdict(params), **asdict(shape)}
     lines = [unit.says, f"{timing.cycles} cycles for one job"]
     lines.append(f"first output at edge {timing.first}, last at {timing.last}; the next job begins at {timing.busy}")
     lines += [f"  {name}: {_written(value)}" for name, value in values.items()]
-    return Reply("\n".join(lines), {"schema": 1, "kind": "unit", "unit": unit.name, **edges, "params": values})
+    lines += _report_lines(report or {})
+    document = {"schema": 1, "kind": "unit", "unit": unit.name, **edges, "params": values, "report": report}
+    return Reply("\n".join(lines), document)
+
+
+def _report_lines(report: Mapping[str, object], above: str = "") -> list[str]:
+    """A line for each value or row of values, led by the names that lead to it."""
+    found = []
+    for name, value in report.items():
+        if isinstance(value, Mapping) and any(isinstance(inner, Mapping) for inner in value.values()):
+            found += _report_lines(value, f"{above}{name} ")
+        elif isinstance(value, Mapping):
+            row = ", ".join(f"{inner} {_reported(amount)}" for inner, amount in value.items())
+            found.append(f"  {above}{name}: {row}")
+        else:
+            found.append(f"  {above}{name}: {_reported(value)}")
+    return found
+
+
+def _reported(value: object) -> str:
+    if value is None:
+        return "unknown"
+    return f"{value:,.6g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else _written(value)
 
 
 def _units() -> Mapping[str, Unit]:
@@ -52,11 +74,11 @@ def _units() -> Mapping[str, Unit]:
     return {**UNITS, PIM.name: PIM}
 
 
-def _timed(unit: Unit, nodes: Mapping[str, Node]) -> tuple[Any, Any, Timing]:
-    """Hardware, job and timing; an error about a parameter gets the place where it was set."""
+def _timed(unit: Unit, nodes: Mapping[str, Node]) -> tuple[Any, Any, Timing, Mapping[str, object] | None]:
+    """Hardware, job, timing and report; an error about a parameter gets the place where it was set."""
     try:
         params, shape = unit.request({name: node.plain() for name, node in nodes.items()})
-        return params, shape, unit.timing(params, shape)
+        return params, shape, unit.timing(params, shape), unit.report(params, shape) if unit.report else None
     except AccelsimError as error:
         node = nodes.get(error.message.partition(":")[0].partition(".")[0])
         raise AccelsimError(error.message, node.mark if node else None) from None
@@ -91,5 +113,6 @@ def _entry(parameter: Parameter) -> dict[str, object]:
 def _written(value: object) -> str:
     """A value as a person reads it; a list of operators one behind the other."""
     if not isinstance(value, list | tuple):
-        return str(value)
-    return ", ".join(" ".join(f"{part}" for part in item.values()) for item in value) or "none"
+        return "none" if value is None else str(value)
+    items = (item.values() if isinstance(item, Mapping) else (item,) for item in value)
+    return ", ".join(" ".join(f"{part}" for part in parts) for parts in items) or "none"

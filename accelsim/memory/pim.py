@@ -1,20 +1,19 @@
-"""A stack of DRAM with multipliers, from YAML: at which level they sit, how commands are spaced, what limits power."""
+"""A stack of DRAM with multipliers, read from YAML: a level and a set of rules of its file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import ceil, prod
 
 from accelsim.errors import nearest
+from accelsim.memory.pim_model import DIMENSIONS, NO_LIMIT, Level, Power, Softmax, Stack
 from accelsim.overrides import apply_set, split_override
 from accelsim.schema import check_schema
 from accelsim.shipped import find_file
 from accelsim.yamlfile import Node, load_file
 
 KIND = "arch_configs/pim"
-DIMENSIONS = ("pseudo_channel", "rank", "bank_group", "bank", "column")
 MOVES = ("query", "scores", "weights", "outputs")
 TIMINGS = ("nBL", "nRCD", "nRP", "nRAS", "nRC", "nRTP", "nCCDS", "nCCDL", "nREFI", "nRFC", "nCWL", "nWR", "nWTRL")
 SPACING = ("channel", "rank", "bank_group")
@@ -24,82 +23,6 @@ REQUIRED = (
 )
 MOST = 1 << 20
 MOST_WALKED = 62  # sets of banks that commands walk through: one bit each of a 64-bit word
-
-
-@dataclass(frozen=True)
-class Level:
-    """Where the multipliers sit: which dimensions of a channel they divide, and which commands walk through.
-
-    Attributes:
-        head_dim, length: dimensions that divide the head dimension and the positions.
-        walk: dimensions that commands walk through, the last fastest.
-        spacing: cycles between MACs of a channel, of a rank, of a bank group.
-        moves: of each kind of move the dimensions whose parts it serves one after another, the last fastest.
-    """
-
-    head_dim: tuple[str, ...]
-    length: tuple[str, ...]
-    walk: tuple[str, ...]
-    spacing: tuple[int, int, int]
-    moves: Mapping[str, tuple[str, ...]]
-
-
-@dataclass(frozen=True)
-class Power:
-    """A bucket of tokens: `refill` a cycle up to `most`; a MAC takes `mac`, an activation `activate`."""
-
-    refill: int
-    most: int
-    mac: int
-    activate: int
-
-
-@dataclass(frozen=True)
-class Softmax:
-    """The one softmax unit of a stack: elements a cycle, and how often it passes over a row of scores."""
-
-    per_cycle: int
-    passes: int
-
-
-NO_LIMIT = Power(refill=0, most=0, mac=0, activate=0)
-
-
-@dataclass(frozen=True)
-class Stack:
-    """A stack at one level under one set of rules. Timings are cycles of `period_ps`.
-
-    Attributes:
-        sizes: parts of each dimension of a channel, and its columns in bursts.
-        window: commands of a channel that the controller sees at once.
-        softmax: None where it takes no time.
-        append: whether the last position is written first: K and V of the new token.
-    """
-
-    period_ps: float
-    channels: int
-    sizes: Mapping[str, int]
-    burst_bytes: int
-    timings: Mapping[str, int]
-    window: int
-    results_per_move: int
-    level: Level
-    power: Power
-    softmax: Softmax | None
-    append: bool
-
-    @property
-    def sets(self) -> int:
-        """Sets of banks that a channel's commands open and close on their own."""
-        return self.parts(name for name in self.level.walk if name != "column")
-
-    @property
-    def banks_per_command(self) -> int:
-        return self.parts(name for name in DIMENSIONS if name != "column") // self.sets
-
-    def parts(self, names: Iterable[str]) -> int:
-        """The product of the sizes of some dimensions."""
-        return prod(self.sizes[name] for name in names)
 
 
 def load_stack(name: str, level: str, rules: str, *, power_limit: bool) -> Stack:
@@ -124,7 +47,7 @@ def load_document(name: str, overrides: Sequence[str] = ()) -> Node:
 def read_stack(document: Node, level: str, rules: str, *, power_limit: bool) -> Stack:
     """The stack of a document. Raises AccelsimError as `load_stack` does."""
     entries = document.fields(REQUIRED)
-    organisation = entries["organisation"].fields(("channels", *DIMENSIONS, "burst"))
+    organisation = entries["organisation"].fields(("channels", *DIMENSIONS, "row", "burst"))
     period_ps = entries["clock_period"].quantity("ps")
     if period_ps == 0:
         raise entries["clock_period"].expected("more than 0")
@@ -136,6 +59,7 @@ def read_stack(document: Node, level: str, rules: str, *, power_limit: bool) -> 
         period_ps=float(period_ps),
         channels=_size(organisation["channels"]),
         sizes={name: _size(organisation[name]) for name in DIMENSIONS},
+        rows=_size(organisation["row"]),
         burst_bytes=int(burst_bytes),
         timings=_timings(entries["timings"], period_ps),
         window=_size(entries["window"]),

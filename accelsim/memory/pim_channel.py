@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from accelsim.memory.model import Integers
-from accelsim.memory.pim import Stack
 from accelsim.memory.pim_kernel import (
     ACT,
     ACT_SLOTS,
@@ -23,6 +22,7 @@ from accelsim.memory.pim_kernel import (
     BARRIER,
     GROUP,
     KIND,
+    LASTS,
     LONG_AGO,
     MAC,
     PRE,
@@ -34,6 +34,7 @@ from accelsim.memory.pim_kernel import (
     SOFTMAX,
     WEIGHTS,
 )
+from accelsim.memory.pim_model import Stack
 
 Issued = tuple[int, int, int, int]
 """Cycle, command, its number or the set of banks of a row command (-1 for all), row."""
@@ -57,15 +58,14 @@ class Channel:
 
     Attributes:
         gaps: of MACs and of moves the cycles between two of a channel, a rank, a bank group.
-        softmax: cycles of a softmax; `weighed` is when that of the last one ends.
         window: numbers of the commands that wait.
         last: when the last MAC or move issued, by path, level and place.
         due: pseudo-channels to refresh.
+        weighed: when the last softmax ends.
     """
 
     stack: Stack
     gaps: Spacing
-    softmax: int
     commands: list[list[int]]
     banks: list[Banks]
     tokens: int
@@ -78,10 +78,10 @@ class Channel:
     weighed: int = 0
 
 
-def run(stack: Stack, commands: Integers, gaps: Spacing, softmax: int) -> tuple[int, list[Issued]]:
+def run(stack: Stack, commands: Integers, gaps: Spacing) -> tuple[int, list[Issued]]:
     """Issue all commands. Returns the cycles to the last of them, and what was issued."""
     banks = [Banks() for _ in range(stack.sets)]
-    channel = Channel(stack, gaps, softmax, commands.tolist(), banks, stack.power.most)
+    channel = Channel(stack, gaps, commands.tolist(), banks, stack.power.most)
     log: list[Issued] = []
     cycle = 0
     while channel.window or channel.offered < len(channel.commands):
@@ -174,7 +174,7 @@ def _note_column(channel: Channel, number: int, cycle: int) -> None:
     if command[KIND] == APPEND:
         channel.banks[command[SET]].written = cycle
     if command[KIND] == SOFTMAX:
-        channel.weighed = cycle + channel.softmax
+        channel.weighed = cycle + command[LASTS]
 
 
 def _row_choices(channel: Channel, cycle: int) -> Iterator[tuple[int, int, int]]:

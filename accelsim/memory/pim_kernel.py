@@ -10,11 +10,11 @@ from accelsim.memory.model import Integers
 LONG_AGO, FAR = -(1 << 40), 1 << 60
 MAC, MOVE, SOFTMAX, WEIGHTS, APPEND, BARRIER = range(6)
 """Kinds of command. All but MAC are moves: weights wait until softmax is done, an append writes to an open row."""
-KIND, SET, ROW, RANK, GROUP, PURPOSE, FIELDS = range(7)
-"""What a line of the list of commands says."""
-NRCD, NRP, NRAS, NRC, NRTP, NWTM, NWTP, NREFI, NRFC, NSOFTMAX = range(10)
-"""The rules: timings in cycles, of them NWTM and NWTP from an append to a MAC and to PRE, NSOFTMAX of a softmax."""
-WINDOW, PARTS, SETS, REFILL, MOST, MAC_TOKENS, ACT_TOKENS, RULES = range(10, 18)
+KIND, SET, ROW, RANK, GROUP, PURPOSE, LASTS, FIELDS = range(8)
+"""What a line of the list of commands says; a softmax lasts so many cycles."""
+NRCD, NRP, NRAS, NRC, NRTP, NWTM, NWTP, NREFI, NRFC = range(9)
+"""The rules: timings in cycles, of them NWTM and NWTP from an append to a MAC and to PRE."""
+WINDOW, PARTS, SETS, REFILL, MOST, MAC_TOKENS, ACT_TOKENS, RULES = range(9, 17)
 """And places of the window, parts refreshed one by one, sets of banks, tokens."""
 ACT, PRE, PREA, REF = range(BARRIER + 1, BARRIER + 5)
 """Row commands of the log; what it says of a column command is its kind."""
@@ -61,7 +61,7 @@ def run(commands: Integers, rules: Integers, gaps: Integers) -> tuple[int, Integ
             note_column(commands, number, banks, last, now)
             tokens -= rules[MAC_TOKENS] if commands[number, KIND] == MAC else 0
             if commands[number, KIND] == SOFTMAX:
-                weighed = now + rules[NSOFTMAX]
+                weighed = now + commands[number, LASTS]
             waiting = remove(window, waiting, at, 1)
         what = -1
         if now >= row_free:

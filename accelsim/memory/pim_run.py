@@ -1,54 +1,91 @@
-"""Run decode attention on a stack: the commands of its busiest channel, issued, and what that took."""
+"""Run decode attention on a stack: the commands of its channels, issued, and what that took."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil
 
 import numpy as np
 
+from accelsim.errors import AccelsimError, nearest
 from accelsim.memory import pim_kernel as kernel
 from accelsim.memory.model import Integers
-from accelsim.memory.pim import Stack
 from accelsim.memory.pim_channel import write_to_close, write_to_read
-from accelsim.memory.pim_stream import PURPOSES, Attention, channel_commands
+from accelsim.memory.pim_deal import DEALS
+from accelsim.memory.pim_model import Stack
+from accelsim.memory.pim_stream import PURPOSES, Job, channel_commands
 
 ROW_COMMANDS = {kernel.ACT: "ACT", kernel.PRE: "PRE", kernel.PREA: "PREA", kernel.REF: "REF"}
 
 
 @dataclass(frozen=True)
-class Run:
-    """What a channel issued: the cycles to its last command, the log, and how often each command."""
+class ChannelRun:
+    """What a channel did for pairs of those lengths: cycles to its last command, and how often each command."""
 
+    lengths: tuple[int, ...]
     cycles: int
-    log: Integers
     counts: Mapping[str, int]
 
 
-def run_attention(stack: Stack, work: Attention) -> Run:
-    """Cycles of a stack, which are those of its channel with the most pairs.
+@dataclass(frozen=True)
+class Run:
+    """What a stack did: its channels, and the log of the slowest, lines as `pim_kernel.run` has them."""
+
+    channels: tuple[ChannelRun, ...]
+    log: Integers
+
+    @property
+    def slowest(self) -> ChannelRun:
+        return max(self.channels, key=lambda channel: channel.cycles)
+
+    @property
+    def cycles(self) -> int:
+        """Cycles of the stack, which are those of its slowest channel."""
+        return self.slowest.cycles
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How often each command was issued to the slowest channel."""
+        return self.slowest.counts
+
+
+def run_attention(stack: Stack, work: Job, deal: str = "in-turn") -> Run:
+    """Issue the commands of all channels; channels whose pairs have the same lengths do the same.
+
+    Args:
+        deal: how pairs come to channels, a key of `pim_deal.DEALS`.
 
     Raises:
-        AccelsimError: elements that do not fit a burst, or more than 2**25 MACs.
+        AccelsimError: no such deal, elements that do not fit a burst, pairs that do not fit a channel, or more than
+            2**25 MACs of one.
     """
-    commands = channel_commands(stack, work)
-    cycles, log = issue(stack, commands, softmax_cycles(stack, work))
-    counts = Counter(PURPOSES[purpose] for purpose in commands[:, kernel.PURPOSE].tolist())
-    counts.update(ROW_COMMANDS[what] for what in log[:, 1].tolist() if what in ROW_COMMANDS)
-    return Run(cycles, log, counts)
+    if deal not in DEALS:
+        raise AccelsimError(f'deal: there is no "{deal}"{nearest(deal, DEALS)}')
+    dealt = DEALS[deal](work.lengths, stack.channels)
+    sharers = sum(1 for lengths in dealt if lengths)
+    found: dict[tuple[int, ...], ChannelRun] = {}
+    slowest, kept = -1, np.zeros((0, 4), np.int64)
+    for lengths in dict.fromkeys(dealt):
+        commands = channel_commands(stack, work, lengths, sharers)
+        cycles, log = issue(stack, commands)
+        found[lengths] = ChannelRun(lengths, cycles, count_commands(commands, log))
+        if cycles > slowest:
+            slowest, kept = cycles, log
+    return Run(tuple(found[lengths] for lengths in dealt), kept)
 
 
-def softmax_cycles(stack: Stack, work: Attention) -> int:
-    """Cycles from the command to the first weight: the stack's one unit passes over the scores of all channels."""
-    scores = min(work.pairs, stack.channels) * work.length
-    return stack.softmax.passes * ceil(scores / stack.softmax.per_cycle) if stack.softmax else 0
+def count_commands(commands: Integers, log: Integers) -> Mapping[str, int]:
+    """How often each purpose stands in the list of commands, and each row command in the log of what was issued."""
+    purposes = np.bincount(commands[:, kernel.PURPOSE], minlength=len(PURPOSES)).tolist()
+    issued = np.bincount(log[:, 1], minlength=kernel.REF + 1).tolist()
+    return {**dict(zip(PURPOSES, purposes, strict=True)), **{name: issued[at] for at, name in ROW_COMMANDS.items()}}
 
 
-def issue(stack: Stack, commands: Integers, softmax: int) -> tuple[int, Integers]:
+def issue(stack: Stack, commands: Integers) -> tuple[int, Integers]:
     """The cycles that a channel takes for its commands, and what it issued when: lines as `pim_kernel.run` has them."""
-    cycles, log = kernel.run(commands, _rules(stack, softmax), np.array(gaps(stack), np.int64))
+    if len(commands) == 0:
+        return 0, np.zeros((0, 4), np.int64)
+    cycles, log = kernel.run(commands, _rules(stack), np.array(gaps(stack), np.int64))
     return int(cycles), log
 
 
@@ -58,7 +95,7 @@ def gaps(stack: Stack) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
     return stack.level.spacing, (timings["nBL"], timings["nCCDS"], timings["nCCDL"])
 
 
-def _rules(stack: Stack, softmax: int) -> Integers:
+def _rules(stack: Stack) -> Integers:
     rules = np.zeros(kernel.RULES, np.int64)
     timings, power = stack.timings, stack.power
     rules[kernel.NRCD], rules[kernel.NRP], rules[kernel.NRAS] = timings["nRCD"], timings["nRP"], timings["nRAS"]
@@ -68,6 +105,5 @@ def _rules(stack: Stack, softmax: int) -> Integers:
     rules[kernel.PARTS] = stack.sizes["pseudo_channel"]
     rules[kernel.REFILL], rules[kernel.MOST] = power.refill, power.most
     rules[kernel.MAC_TOKENS], rules[kernel.ACT_TOKENS] = power.mac, power.activate
-    rules[kernel.NSOFTMAX] = softmax
     rules[kernel.NWTM], rules[kernel.NWTP] = write_to_read(stack), write_to_close(stack)
     return rules

@@ -1,14 +1,14 @@
 """Decode attention as the commands of one channel: which columns its multipliers read, and what moves beside them.
 
-Commands are lines of integers: kind, set of banks and row of a MAC, rank and bank group that it occupies, purpose. Bank
-groups are counted over all ranks.
+Commands are lines of integers: kind, set of banks and row of a MAC, rank and bank group that it occupies, purpose,
+cycles of a softmax. Bank groups are counted over all ranks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import product
+from dataclasses import dataclass, replace
+from itertools import accumulate, product
 from math import ceil
 from typing import NamedTuple
 
@@ -16,13 +16,13 @@ import numpy as np
 
 from accelsim.errors import AccelsimError
 from accelsim.memory.model import Integers
-from accelsim.memory.pim import Stack
 from accelsim.memory.pim_kernel import (
     APPEND,
     BARRIER,
     FIELDS,
     GROUP,
     KIND,
+    LASTS,
     MOVE,
     PURPOSE,
     RANK,
@@ -31,6 +31,7 @@ from accelsim.memory.pim_kernel import (
     SOFTMAX,
     WEIGHTS,
 )
+from accelsim.memory.pim_model import Stack
 
 PURPOSES = ("MAC", "query", "scores", "softmax", "weights", "outputs", "append", "barrier")
 KINDS = {"softmax": SOFTMAX, "weights": WEIGHTS}  # all other moves are plain
@@ -47,6 +48,22 @@ class Attention:
     head_dim: int
     element_bytes: int
 
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        return (self.length,) * self.pairs
+
+
+@dataclass(frozen=True)
+class RaggedAttention:
+    """Decode attention of pairs that attend to different numbers of positions."""
+
+    lengths: tuple[int, ...]
+    head_dim: int
+    element_bytes: int
+
+
+Job = Attention | RaggedAttention
+
 
 class Block(NamedTuple):
     """MACs up to a barrier, and the moves of their results. Appends stand before a barrier of their own."""
@@ -55,28 +72,47 @@ class Block(NamedTuple):
     results: Integers
 
 
-def channel_commands(stack: Stack, work: Attention) -> Integers:
-    """The commands of the channel with the most pairs, in order, [commands][FIELDS].
+def channel_commands(stack: Stack, work: Job, lengths: Sequence[int], sharers: int) -> Integers:
+    """The commands of a channel that holds pairs of those lengths, in order, [commands][FIELDS].
 
-    Pairs are dealt to the channels in turn, each wholly in one. Those of a channel are taken by twos, so that softmax
-    of one runs beside the MACs of the other: score a, score b, context a, context b. An odd one runs alone. Source: the
-    trace generators of AttAcc (ASPLOS 2024).
+    Pairs are taken by twos, so that softmax of one runs beside the MACs of the other: score a, score b, context a,
+    context b. An odd one runs alone. Source: the trace generators of AttAcc (ASPLOS 2024).
+
+    Args:
+        sharers: channels that share the softmax unit.
 
     Raises:
-        AccelsimError: elements that do not fit a burst, or more than 2**25 MACs.
+        AccelsimError: elements that do not fit a burst, K and V that do not fit the channel, more than 2**25 MACs.
     """
     if stack.burst_bytes % work.element_bytes:
         raise AccelsimError(f"bytes: must divide a burst of {stack.burst_bytes} bytes, got {work.element_bytes}")
-    pairs = ceil(work.pairs / stack.channels)
-    macs = 2 * pairs * _Pair(stack, work, 0).reads
+    pairs = _placed(stack, work, lengths, sharers)
+    macs = 2 * sum(pair.reads for pair in pairs)
     if macs > MOST_COMMANDS:
         raise AccelsimError(f"pairs: {macs} MACs of a channel; at most {MOST_COMMANDS} are supported")
-    return np.concatenate(list(_channel(stack, work, pairs)))
+    return np.concatenate([NONE, *_channel(pairs)])
 
 
-def _channel(stack: Stack, work: Attention, pairs: int) -> Iterator[Integers]:
-    for first in range(0, pairs, 2):
-        twos = [_Pair(stack, work, number) for number in range(first, min(first + 2, pairs))]
+def softmax_cycles(stack: Stack, scores: int, sharers: int) -> int:
+    """Cycles from the command to the first weight: each channel has an equal share of the stack's one unit."""
+    return stack.softmax.passes * ceil(scores * sharers / stack.softmax.per_cycle) if stack.softmax else 0
+
+
+def _placed(stack: Stack, work: Job, lengths: Sequence[int], sharers: int) -> list[_Pair]:
+    """The pairs of a channel, each in rows of its own behind those of the one before."""
+    shapes = {length: _Pair(stack, work, length, 0, softmax_cycles(stack, length, sharers)) for length in set(lengths)}
+    ends = list(accumulate((2 * shapes[length].rows for length in lengths), initial=0))
+    if ends[-1] > stack.rows:
+        raise AccelsimError(
+            f"length: K and V of the {len(lengths)} pairs of a channel need {ends[-1]} rows of each bank, and there "
+            f"are {stack.rows}"
+        )
+    return [replace(shapes[length], first_row=row) for length, row in zip(lengths, ends, strict=False)]
+
+
+def _channel(pairs: Sequence[_Pair]) -> Iterator[Integers]:
+    for first in range(0, len(pairs), 2):
+        twos = pairs[first : first + 2]
         yield twos[0].query()
         yield BETWEEN
         yield from _alone(*twos) if len(twos) == 1 else _together(*twos)
@@ -120,18 +156,37 @@ def _share(moves: Integers, at: int, shares: int) -> Integers:
     return moves[at * each : (at + 1) * each] if at >= 0 else NONE
 
 
+@dataclass(frozen=True)
 class _Pair:
-    """The commands of the pair that is `number` of its channel; its K, then its V, begin at rows of their own."""
+    """The commands of a pair; its K begins at `first_row`, its V at a row of its own."""
 
-    def __init__(self, stack: Stack, work: Attention, number: int) -> None:
-        self.stack = stack
-        lanes = stack.burst_bytes // work.element_bytes
-        self.bursts = ceil(work.head_dim / (stack.parts(stack.level.head_dim) * lanes))
-        self.positions = ceil(work.length / stack.parts(stack.level.length))
-        self.weight_bursts = ceil(self.positions / lanes)
-        self.reads = self.bursts * self.positions  # of K, and as many of V
-        self.rows = ceil(self.reads / stack.parts(stack.level.walk))
-        self.first_row = 2 * number * self.rows
+    stack: Stack
+    work: Job
+    length: int
+    first_row: int
+    softmax_cycles: int
+
+    @property
+    def lanes(self) -> int:
+        return self.stack.burst_bytes // self.work.element_bytes
+
+    @property
+    def bursts(self) -> int:
+        return ceil(self.work.head_dim / (self.stack.parts(self.stack.level.head_dim) * self.lanes))
+
+    @property
+    def positions(self) -> int:
+        return ceil(self.length / self.stack.parts(self.stack.level.length))
+
+    @property
+    def reads(self) -> int:
+        """MACs of K, and as many of V."""
+        return self.bursts * self.positions
+
+    @property
+    def rows(self) -> int:
+        """Of K, and as many of V."""
+        return ceil(self.reads / self.stack.parts(self.stack.level.walk))
 
     def query(self) -> Integers:
         return self._moves("query", self.bursts)
@@ -144,10 +199,12 @@ class _Pair:
         return [*blocks[:-1], self._appended(blocks[-1], self.bursts)]
 
     def softmax(self) -> Integers:
-        return _line("softmax", 0, 0)
+        line = _line("softmax", 0, 0)
+        line[:, LASTS] = self.softmax_cycles
+        return line
 
     def weights(self) -> Integers:
-        return self._moves("weights", self.weight_bursts)
+        return self._moves("weights", ceil(self.positions / self.lanes))
 
     def context(self) -> list[Block]:
         """P x V, lanes of the head dimension by lanes; each gives its sums when it has seen all positions."""
@@ -193,7 +250,7 @@ class _Pair:
 
 def _line(purpose: str, rank: int, group: int) -> Integers:
     kind = BARRIER if purpose == "barrier" else KINDS.get(purpose, MOVE)
-    return np.array([[kind, 0, 0, rank, group, PURPOSES.index(purpose)]], np.int64)
+    return np.array([[kind, 0, 0, rank, group, PURPOSES.index(purpose), 0]], np.int64)
 
 
 BETWEEN = _line("barrier", 0, 0)

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated
 
 from accelsim.errors import AccelsimError
 from accelsim.memory.pim import load_stack
-from accelsim.memory.pim_run import run_attention
-from accelsim.memory.pim_stream import Attention
+from accelsim.memory.pim_deal import DEALS, spread_lengths
+from accelsim.memory.pim_fields import Flag, Maybe, Sizes
+from accelsim.memory.pim_model import Stack
+from accelsim.memory.pim_report import run_report
+from accelsim.memory.pim_run import Run, run_attention
+from accelsim.memory.pim_stream import Attention, Job, RaggedAttention
 from accelsim.units.catalog import Unit
 from accelsim.units.fields import Checked, Choice, Size, Word
 from accelsim.units.timing import Timing
 
 STACK = "HBM3-PIM"
 MOST_PAIRS, MOST_POSITIONS, MOST_DEPTH = 2**16, 2**20, 2**12
-
-
-@dataclass(frozen=True)
-class Flag:
-    """True or false."""
-
-    says: str
-    kind: str = "true or false"
-
-    def holds(self, value: object) -> bool:
-        return isinstance(value, bool)
-
-    def read(self, plain: object) -> object:
-        return plain
 
 
 @dataclass(frozen=True)
@@ -43,32 +35,67 @@ class PimParams(Checked):
 
 @dataclass(frozen=True)
 class PairsOfHeads(Checked):
-    """The job: a query each of pairs of head and request, all of one length."""
+    """The job: a query each of pairs of head and request; their lengths one by one, or pairs and a length."""
 
-    pairs: Annotated[int, Size("pairs of head and request", high=MOST_PAIRS)]
-    length: Annotated[int, Size("positions that each query attends to", high=MOST_POSITIONS)]
     head_dim: Annotated[int, Size("elements of a query and of a key", high=MOST_DEPTH)]
+    pairs: Annotated[int | None, Maybe(Size("pairs of head and request", high=MOST_PAIRS))] = None
+    length: Annotated[int | None, Maybe(Size("positions that each query attends to", high=MOST_POSITIONS))] = None
+    spread: Annotated[int, Size("lengths are drawn from length - spread to length + spread", 0, MOST_POSITIONS)] = 0
+    seed: Annotated[int, Size("what lengths are drawn from", low=0)] = 0
+    lengths: Annotated[
+        tuple[int, ...], Sizes("positions of each pair, instead of pairs and length", Size("", 1, MOST_POSITIONS), 1024)
+    ] = ()
+    deal: Annotated[str, Choice("how pairs come to channels", tuple(DEALS))] = "in-turn"
 
 
 def timing(params: PimParams, shape: PairsOfHeads) -> Timing:
     """An edge is a cycle of the stack's clock; the last output is the last sum of P x V that leaves its multipliers.
 
-    Commands of the channel with the most pairs are issued one by one, refreshes too (`accelsim.memory.pim_channel`).
+    Commands of every channel are issued one by one, refreshes too (`accelsim.memory.pim_channel`); the slowest counts.
     Nothing of the next job runs beside them, and the first and the last output are not told apart.
 
-    Source: AttAcc (ASPLOS 2024) and its released simulator. Assumes that the stack does nothing else, and pairs of
-    equal length.
+    Source: AttAcc (ASPLOS 2024) and its released simulator. Assumes that the stack does nothing else.
 
     Raises:
-        AccelsimError: unknown rules, elements that do not fit a burst, too many commands.
+        AccelsimError: unknown rules, elements that do not fit a burst, pairs that do not fit a channel, too many
+            commands.
     """
-    try:
-        stack = load_stack(STACK, params.level, params.rules, power_limit=params.power_limit)
-    except AccelsimError as error:
-        raise AccelsimError(error.message) from None
-    work = Attention(shape.pairs, shape.length, shape.head_dim, params.bytes)
-    cycles = run_attention(stack, work).cycles
+    cycles = _ran(params, shape).cycles
     return Timing(cycles - 1, cycles - 1, cycles)
 
 
-PIM = Unit("pim", "stack of DRAM with multipliers: decode attention", PimParams, PairsOfHeads, timing)
+def report(params: PimParams, shape: PairsOfHeads) -> Mapping[str, object]:
+    """Seconds, how evenly channels were loaded, commands. Raises AccelsimError as `timing` does."""
+    return run_report(_stack(params), _ran(params, shape))
+
+
+@lru_cache(maxsize=1)
+def _ran(params: PimParams, shape: PairsOfHeads) -> Run:
+    return run_attention(_stack(params), _job(params, shape), shape.deal)
+
+
+def _stack(params: PimParams) -> Stack:
+    try:
+        return load_stack(STACK, params.level, params.rules, power_limit=params.power_limit)
+    except AccelsimError as error:
+        raise AccelsimError(error.message) from None
+
+
+def _job(params: PimParams, shape: PairsOfHeads) -> Job:
+    if shape.lengths:
+        for name, given in [("pairs", shape.pairs), ("length", shape.length), ("spread", shape.spread or None)]:
+            if given is not None:
+                raise AccelsimError(f"{name}: must not be given beside lengths, got {given}")
+        return RaggedAttention(shape.lengths, shape.head_dim, params.bytes)
+    if shape.pairs is None or shape.length is None:
+        missing = "pairs" if shape.pairs is None else "length"
+        raise AccelsimError(f"{missing}: must be given where lengths are not: --set {missing}=VALUE")
+    if shape.spread == 0:
+        return Attention(shape.pairs, shape.length, shape.head_dim, params.bytes)
+    if shape.spread >= shape.length:
+        raise AccelsimError(f"spread: must be less than the length of {shape.length}, got {shape.spread}")
+    drawn = spread_lengths(shape.pairs, shape.length, shape.spread, shape.seed)
+    return RaggedAttention(drawn, shape.head_dim, params.bytes)
+
+
+PIM = Unit("pim", "stack of DRAM with multipliers: decode attention", PimParams, PairsOfHeads, timing, report)

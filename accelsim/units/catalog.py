@@ -15,6 +15,7 @@ from accelsim.units import (
     dma,
     exp,
     fuse_array,
+    gemv,
     link,
     softmax,
     systolic,
@@ -27,13 +28,17 @@ from accelsim.units.timing import Timing
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit: `params` and `shape` are the dataclasses of its hardware and of its job, with no name in common."""
+    """A unit: `params` and `shape` are the dataclasses of its hardware and of its job, with no name in common.
+
+    `report` tells what is known of a job beside its timing, as plain data.
+    """
 
     name: str
     says: str
     params: type[Checked]
     shape: type[Checked]
     timing: Callable[[Any, Any], Timing]
+    report: Callable[[Any, Any], Mapping[str, object]] | None = None
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -117,6 +122,13 @@ UNITS = {
             vector_engine.VectorEngineParams,
             vector_engine.Words,
             vector_engine.timing,
+        ),
+        Unit(
+            "gemv",
+            "GEMV unit in memory: rows of weights with vectors that are held",
+            gemv.GemvParams,
+            gemv.Matrix,
+            gemv.timing,
         ),
         Unit("dma", "DMA engine: a block from memory in bursts", dma.DmaParams, dma.Block, dma.timing),
         Unit(

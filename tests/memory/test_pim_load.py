@@ -9,7 +9,10 @@ import pytest
 
 from accelsim.cli import main
 from accelsim.errors import AccelsimError
-from accelsim.memory.pim import DIMENSIONS, load_document, load_stack, read_stacks
+from accelsim.memory.pim import load_document, load_stack, read_stacks
+from accelsim.memory.pim_model import DIMENSIONS
+from accelsim.memory.pim_run import run_attention
+from accelsim.memory.pim_stream import Attention
 from accelsim.shipped import data_dir
 
 TEXT = (data_dir("arch_configs/pim") / "HBM3-PIM.yaml").read_text(encoding="utf-8")
@@ -79,7 +82,20 @@ def test_the_probe(capsys: pytest.CaptureFixture[str]) -> None:
         (["--set", "bytes=3"], "bytes: must divide a burst of 32 bytes, got 3"),
         (["--set", "power_limit=1"], 'power_limit: must be true or false, got "1"'),
         (["--set", "pairs=0"], 'pairs: must be an integer from 1 to 65536, got "0"'),
-        (["--set", "length=1000000", "--set", "pairs=65536"], "at most 33554432 are supported"),
+        (
+            ["--set", "length=1000000", "--set", "pairs=48"],
+            "length: K and V of the 3 pairs of a channel need 23442 rows of each bank, and there are 16384",
+        ),
+        (
+            ["--set", "lengths=[5, 0]"],
+            'lengths: must be a list of at most 1024, each an integer from 1 to 1048576, got "[5, 0]"',
+        ),
+        (["--set", "lengths=[5, 6]"], "pairs: must not be given beside lengths, got 16"),
+        (["--set", "spread=1024"], "spread: must be less than the length of 1024, got 1024"),
+        (
+            ["--set", "deal=least-loded"],
+            'deal: must be in-turn or least-loaded, got "least-loded"; did you mean "least-loaded"?',
+        ),
     ],
 )
 def test_what_the_probe_refuses(capsys: pytest.CaptureFixture[str], words: list[str], message: str) -> None:
@@ -87,6 +103,14 @@ def test_what_the_probe_refuses(capsys: pytest.CaptureFixture[str], words: list[
     found = json.loads(capsys.readouterr().out)
     assert message in found["message"]
     assert found["file"].startswith("--set")
+
+
+def test_more_rows_than_a_bank_has_are_refused() -> None:
+    """A channel holds 16,384 rows of 1 KiB of 64 banks, which are 2**21 times K and V of 128 elements of 2 byte."""
+    stack = load_stack("HBM3-PIM", "bank", "released", power_limit=True)
+    assert stack.rows * 64 * 1024 == 2**21 * 2 * 128 * 2
+    with pytest.raises(AccelsimError, match="need 16386 rows of each bank, and there are 16384"):
+        run_attention(stack, Attention(1, 2**21 + 1, 128, 2))
 
 
 def test_a_missing_parameter_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:

@@ -105,7 +105,7 @@ def test_one_unit(capsys: pytest.CaptureFixture[str]) -> None:
     words = "unit systolic --set rows=32 --set cols=32 --set dataflow=ws --set M=100 --set N=70 --set K=33"
     status, found = reply(capsys, *words.split())
     assert status == 0
-    assert list(found) == ["schema", "kind", "unit", "cycles", "first", "last", "busy", "params"]
+    assert list(found) == ["schema", "kind", "unit", "cycles", "first", "last", "busy", "params", "report"]
     assert (found["schema"], found["kind"], found["unit"]) == (1, "unit", "systolic")
     assert (found["cycles"], found["last"]) == (1164, 1163)  # the published simulator: 1163
     assert found["params"]["M"] == 100
