@@ -13,6 +13,8 @@ from accelsim.schema import check_schema
 from accelsim.shipped import find_file
 from accelsim.yamlfile import Node, load_file
 
+__all__ = ["Stack", "load_document", "load_stack", "read_stack", "read_stacks"]
+
 KIND = "arch_configs/pim"
 MOVES = ("query", "scores", "weights", "outputs")
 TIMINGS = ("nBL", "nRCD", "nRP", "nRAS", "nRC", "nRTP", "nCCDS", "nCCDL", "nREFI", "nRFC", "nCWL", "nWR", "nWTRL")
