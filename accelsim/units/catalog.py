@@ -15,7 +15,6 @@ from accelsim.units import (
     dma,
     exp,
     fuse_array,
-    gemv,
     link,
     softmax,
     systolic,
@@ -122,13 +121,6 @@ UNITS = {
             vector_engine.VectorEngineParams,
             vector_engine.Words,
             vector_engine.timing,
-        ),
-        Unit(
-            "gemv",
-            "GEMV unit in memory: rows of weights with vectors that are held",
-            gemv.GemvParams,
-            gemv.Matrix,
-            gemv.timing,
         ),
         Unit("dma", "DMA engine: a block from memory in bursts", dma.DmaParams, dma.Block, dma.timing),
         Unit(
