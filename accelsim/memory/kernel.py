@@ -7,6 +7,10 @@ the tick holds until a bank changes, which moves it forward again.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from accelsim.jit import kernel
 from accelsim.memory.model import Integers
 from accelsim.memory.records import State, Tables
@@ -20,8 +24,12 @@ Choice = tuple[int, int, int, int]
 
 
 @kernel
-def advance(tables: Tables, state: State, queue: Integers, log: Integers, until: int) -> bool:
+def advance(tables: Tables, state: State, queue: Integers, log: Integers, until: int, taking: bool) -> bool:
     """Carry a channel on until all that was offered is served, the tick is reached or the log is full.
+
+    Args:
+        taking: stop already when all that was offered is in its queues. What is offered later does not come before it,
+            so that this tick, `last_accepted`, does not depend on it.
 
     Returns whether it can go on at all: False is a deadlock, which the rules exclude.
     """
@@ -47,7 +55,70 @@ def advance(tables: Tables, state: State, queue: Integers, log: Integers, until:
         if following == FAR:
             return False
         state.now = min(following, until)  # what is offered until then may come before the next command
+        if taking and state.accepted == state.offered:
+            state.now = tick + 1
+            return True
     return True
+
+
+@kernel
+def take_in(tables: Tables, states: Sequence[State], queues: Integers) -> int:
+    """Carry channels on until what was offered to them is in their queues; the last tick at which a request entered."""
+    latest, log = -1, np.zeros((0, 4), np.int64)
+    for c in range(len(states)):
+        if states[c].accepted < states[c].offered:
+            if not advance(tables, states[c], queues[c], log, FAR, True):
+                return -1
+            latest = max(latest, states[c].last_accepted)
+    return latest
+
+
+@kernel
+def fetch(
+    tables: Tables, states: Sequence[State], queues: Integers, spans: Integers, found: Integers, until: int
+) -> int:
+    """Carry all channels on until the bursts of a transfer are all under way, or to a tick.
+
+    A window after the other: data come at least that much behind their command, so that no channel is past the end of
+    what a window finds.
+
+    Args:
+        spans: of every transfer and channel the first column that is not done, and the one behind the last.
+        found: of every transfer the bursts that are left and the latest end of data.
+
+    Returns:
+        How many transfers have no bursts left; -1 where a channel cannot go on.
+    """
+    window, log = min(tables.latency[0], tables.latency[1]), np.zeros((0, 4), np.int64)
+    while True:
+        ended = look(queues, spans, found)
+        if ended > 0:
+            return ended
+        start = FAR
+        for c in range(len(states)):
+            if states[c].served < states[c].offered:
+                start = min(start, states[c].now)
+        if start >= until:
+            return 0
+        for c in range(len(states)):
+            if not advance(tables, states[c], queues[c], log, min(start + window, until), False):
+                return -1
+
+
+@kernel
+def look(queues: Integers, spans: Integers, found: Integers) -> int:
+    """Go on from the bursts of transfers that are done to those that are not; how many transfers have none left."""
+    ended = 0
+    for k in range(spans.shape[0]):
+        for c in range(spans.shape[1]):
+            at, end = spans[k, c, 0], spans[k, c, 1]
+            while at < end and queues[c, DONE, at] > 0:
+                found[k, 1] = max(found[k, 1], queues[c, DONE, at])
+                at += 1
+            found[k, 0] -= at - spans[k, c, 0]
+            spans[k, c, 0] = at
+        ended += found[k, 0] == 0
+    return ended
 
 
 @kernel

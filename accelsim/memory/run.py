@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -52,7 +52,7 @@ def serve_all(device: Device, policy: Policy, requests: Requests, log: bool = Fa
 
 
 def _advance(channel: Channel, until: int, log: Integers) -> None:
-    if not kernel.advance(channel.tables, channel.state, channel.queue, log, until):
+    if not kernel.advance(channel.tables, channel.state, channel.queue, log, until, False):
         raise RuntimeError(f"the controller is stuck after {channel.state.served} requests")
 
 
@@ -78,10 +78,16 @@ def check_requests(device: Device, requests: Requests) -> None:
 
 def outcome_of(channel: Channel, log: tuple[tuple[int, int, int, int], ...] = ()) -> Outcome:
     """What a channel has done so far."""
-    state, cycles = channel.state, int(channel.state.finish)
-    offered = channel.queue[:, : state.offered]
+    offered = channel.queue[:, : channel.state.offered]
+    kept = np.bincount(offered[kernel.KEPT], minlength=3)
+    found = totals_of(channel.state, int(channel.state.finish), kept)
+    return replace(found, log=log, done=offered[kernel.DONE].copy())
+
+
+def totals_of(state: State, cycles: int, kept: Integers) -> Outcome:
+    """What a channel has done by a tick, request by request left out; `kept` are its hits, misses and conflicts."""
     still = sum(cycles - since for since, rows in zip(state.open_since, state.open_rows, strict=True) if rows)
-    hits, misses, conflicts = np.bincount(offered[kernel.KEPT], minlength=3).tolist()
+    hits, misses, conflicts = kept.tolist()
     return Outcome(
         cycles=cycles,
         accepted_cycles=int(state.last_accepted),
@@ -91,8 +97,8 @@ def outcome_of(channel: Channel, log: tuple[tuple[int, int, int, int], ...] = ()
         commands=dict(zip(COMMANDS, state.issued.tolist(), strict=True)),
         read_latency=int(state.read_latency),
         open_ticks=int(state.open_ticks + still),
-        log=log,
-        done=offered[kernel.DONE].copy(),
+        log=(),
+        done=np.zeros(0, np.int64),
     )
 
 

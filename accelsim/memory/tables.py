@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import accumulate
-from typing import cast, get_type_hints
+from typing import Any, cast, get_type_hints
 
 import numpy as np
 
@@ -17,17 +18,16 @@ Rule = tuple[int, int, int, int]
 """What follows, the level whose part it holds in, the level whose part it spares (-1: none), ticks."""
 
 
-def _record(kind: type) -> np.record:
-    """A record of zeros with the fields that a class declares, scalars and arrays of the shapes said there."""
+def _records(kind: type, count: int) -> np.recarray[Any, Any]:
+    """Records of zeros with the fields that a class declares, scalars and arrays of the shapes said there."""
     hints = get_type_hints(kind, include_extras=True)
     fields = [(name, np.int64, getattr(hint, "__metadata__", ())) for name, hint in hints.items()]
-    record: np.record = np.rec.array(np.zeros(1, fields))[0]
-    return record
+    return np.rec.array(np.zeros(count, fields))
 
 
 def tables_of(device: Device, policy: Policy) -> Tables:
     """Raises AccelsimError for more banks, rules or windows than the kernel has room for."""
-    tables = cast(Tables, _record(Tables))
+    tables = cast(Tables, _records(Tables, 1)[0])
     size = device.organisation.banks_in
     _refuse_large(device, size["channel"])
     _set_policy(tables, device, policy)
@@ -134,13 +134,19 @@ def _set_windows(tables: Tables, windows: list[Constraint]) -> None:
 
 def state_of(tables: Tables) -> State:
     """A channel at rest: all banks closed, tick 0."""
-    state = cast(State, _record(State))
-    state.next_due = tables.interval or FAR
-    for absent in (state.row, state.owner, state.head, state.tail, state.hit, state.place):
-        absent[:] = -1
-    state.want[:] = kernel.NOTHING
-    state.times[:] = -FAR
-    return state
+    return states_of(tables, 1)[0]
+
+
+def states_of(tables: Tables, channels: int) -> Sequence[State]:
+    """Channels at rest, side by side as the kernel reads them."""
+    states = cast(Sequence[State], _records(State, channels))
+    for state in states:
+        state.next_due = tables.interval or FAR
+        for absent in (state.row, state.owner, state.head, state.tail, state.hit, state.place):
+            absent[:] = -1
+        state.want[:] = kernel.NOTHING
+        state.times[:] = -FAR
+    return states
 
 
 def queue_of(requests: Requests) -> Integers:
