@@ -7,7 +7,7 @@ from fractions import Fraction
 from math import ceil, prod
 
 from accelsim.errors import nearest
-from accelsim.memory.pim_model import DIMENSIONS, NO_LIMIT, Level, Power, Softmax, Stack
+from accelsim.memory.pim_model import DIMENSIONS, NO_LIMIT, Compute, Level, Power, Softmax, Stack
 from accelsim.overrides import apply_set, split_override
 from accelsim.schema import check_schema
 from accelsim.shipped import find_file
@@ -53,16 +53,13 @@ def read_stack(document: Node, level: str, rules: str, *, power_limit: bool) -> 
     period_ps = entries["clock_period"].quantity("ps")
     if period_ps == 0:
         raise entries["clock_period"].expected("more than 0")
-    burst_bytes = organisation["burst"].quantity("B")
-    if burst_bytes.denominator != 1 or burst_bytes == 0:
-        raise organisation["burst"].expected("whole bytes, more than 0")
     ruled = _chosen(entries["rules"], rules, "rule set").fields(("softmax", "append", "power"))
     return Stack(
         period_ps=float(period_ps),
         channels=_size(organisation["channels"]),
         sizes={name: _size(organisation[name]) for name in DIMENSIONS},
         rows=_size(organisation["row"]),
-        burst_bytes=int(burst_bytes),
+        burst_bytes=_bytes(organisation["burst"]),
         timings=_timings(entries["timings"], period_ps),
         window=_size(entries["window"]),
         results_per_move=_size(entries["results_per_move"]),
@@ -96,6 +93,13 @@ def _size(node: Node) -> int:
     return value
 
 
+def _bytes(node: Node) -> int:
+    value = node.quantity("B")
+    if value.denominator != 1 or not 0 < value <= MOST:
+        raise node.expected(f"whole bytes, from 1 to {MOST}")
+    return int(value)
+
+
 def _count(node: Node) -> int:
     value = node.integer()
     if not 0 <= value <= MOST:
@@ -120,7 +124,7 @@ def _cycles(node: Node, period_ps: Fraction) -> int:
 
 
 def _level(node: Node, organisation: Mapping[str, Node]) -> Level:
-    entries = node.fields(("head_dim", "length", "walk", "spacing", "moves"))
+    entries = node.fields(("head_dim", "length", "walk", "spacing", "compute", "moves"))
     lists = {name: entries[name].names() for name in ("head_dim", "length", "walk")}
     for name, found in lists.items():
         _refuse_unknown(entries[name], found)
@@ -138,7 +142,12 @@ def _level(node: Node, organisation: Mapping[str, Node]) -> Level:
     for name, found in moves.items():
         _refuse_unknown(entries["moves"].mapping()[name], found)
     channel, rank, group = (_count(spacing[name]) for name in SPACING)
-    return Level(**lists, spacing=(channel, rank, group), moves=moves)
+    return Level(**lists, spacing=(channel, rank, group), compute=_compute(entries["compute"]), moves=moves)
+
+
+def _compute(node: Node) -> Compute:
+    fields = node.fields(("width", "cycles"))
+    return Compute(_bytes(fields["width"]), _size(fields["cycles"]))
 
 
 def _refuse_unknown(node: Node, names: tuple[str, ...]) -> None:
@@ -148,8 +157,9 @@ def _refuse_unknown(node: Node, names: tuple[str, ...]) -> None:
 
 
 def _power(node: Node, level: str) -> Power:
-    fields = _chosen(node, level, "limit for level").fields(("refill", "most", "MAC", "ACT"))
-    power = Power(_size(fields["refill"]), _size(fields["most"]), _count(fields["MAC"]), _count(fields["ACT"]))
+    fields = _chosen(node, level, "limit for level").fields(("refill", "most", "MAC", "query", "ACT"))
+    mac, query, activate = (_count(fields[name]) for name in ("MAC", "query", "ACT"))
+    power = Power(_size(fields["refill"]), _size(fields["most"]), mac, query, activate)
     if max(power.mac, power.activate) > power.most:
         raise fields["most"].expected(f"at least {max(power.mac, power.activate)}, what one command takes")
     return power

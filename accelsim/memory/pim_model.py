@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from math import prod
+from dataclasses import dataclass, replace
+from math import ceil, prod
+
+from accelsim.errors import AccelsimError
 
 DIMENSIONS = ("pseudo_channel", "rank", "bank_group", "bank", "column")
+
+
+@dataclass(frozen=True)
+class Compute:
+    """Multipliers for each burst that a MAC reads: they take `width_bytes` of operands every `cycles` cycles."""
+
+    width_bytes: int
+    cycles: int
 
 
 @dataclass(frozen=True)
@@ -24,16 +34,22 @@ class Level:
     length: tuple[str, ...]
     walk: tuple[str, ...]
     spacing: tuple[int, int, int]
+    compute: Compute
     moves: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
 class Power:
-    """A bucket of tokens: `refill` a cycle up to `most`; a MAC takes `mac`, an activation `activate`."""
+    """A bucket of tokens: `refill` a cycle up to `most`; a MAC and an activation take theirs.
+
+    Attributes:
+        mac: of a MAC of one query; `query` of each further one.
+    """
 
     refill: int
     most: int
     mac: int
+    query: int
     activate: int
 
 
@@ -45,7 +61,7 @@ class Softmax:
     passes: int
 
 
-NO_LIMIT = Power(refill=0, most=0, mac=0, activate=0)
+NO_LIMIT = Power(refill=0, most=0, mac=0, query=0, activate=0)
 
 
 @dataclass(frozen=True)
@@ -85,3 +101,22 @@ class Stack:
     def parts(self, names: Iterable[str]) -> int:
         """The product of the sizes of some dimensions."""
         return prod(self.sizes[name] for name in names)
+
+
+def with_queries(stack: Stack, queries: int) -> Stack:
+    """The stack as MACs see it that multiply what they read with so many queries.
+
+    The next MAC of a channel waits for the multipliers: cycles x ceil(queries x burst / width) lie between two.
+
+    Raises:
+        AccelsimError: no queries, or a MAC that takes more tokens than there can be.
+    """
+    if queries < 1:
+        raise AccelsimError(f"group: must be at least 1, got {queries}")
+    level, power = stack.level, stack.power
+    mac = power.mac + (queries - 1) * power.query
+    if mac > power.most:
+        raise AccelsimError(f"group: a MAC of {queries} queries takes {mac} tokens of power; at most {power.most} fit")
+    busy = level.compute.cycles * ceil(queries * stack.burst_bytes / level.compute.width_bytes)
+    spacing = (max(level.spacing[0], busy), *level.spacing[1:])
+    return replace(stack, level=replace(level, spacing=spacing), power=replace(power, mac=mac))

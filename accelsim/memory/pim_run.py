@@ -12,7 +12,7 @@ from accelsim.memory import pim_kernel as kernel
 from accelsim.memory.model import Integers
 from accelsim.memory.pim_channel import write_to_close, write_to_read
 from accelsim.memory.pim_deal import DEALS
-from accelsim.memory.pim_model import Stack
+from accelsim.memory.pim_model import Stack, with_queries
 from accelsim.memory.pim_stream import PURPOSES, Job, channel_commands
 
 ROW_COMMANDS = {kernel.ACT: "ACT", kernel.PRE: "PRE", kernel.PREA: "PREA", kernel.REF: "REF"}
@@ -56,11 +56,12 @@ def run_attention(stack: Stack, work: Job, deal: str = "in-turn") -> Run:
         deal: how pairs come to channels, a key of `pim_deal.DEALS`.
 
     Raises:
-        AccelsimError: no such deal, elements that do not fit a burst, pairs that do not fit a channel, or more than
-            2**25 MACs of one.
+        AccelsimError: no such deal or group, elements that do not fit a burst, pairs that do not fit a channel, or more
+            than 2**25 MACs of one.
     """
     if deal not in DEALS:
         raise AccelsimError(f'deal: there is no "{deal}"{nearest(deal, DEALS)}')
+    stack = with_queries(stack, work.group)
     dealt = DEALS[deal](work.lengths, stack.channels)
     sharers = sum(1 for lengths in dealt if lengths)
     found: dict[tuple[int, ...], ChannelRun] = {}

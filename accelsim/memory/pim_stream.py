@@ -41,12 +41,17 @@ NONE: Integers = np.zeros((0, FIELDS), np.int64)
 
 @dataclass(frozen=True)
 class Attention:
-    """Decode attention on a stack: `pairs` of head and request, a query each against `length` positions."""
+    """Decode attention on a stack: `pairs` of head and request, each K and V of `length` positions.
+
+    Attributes:
+        group: query heads that share the K and V of a pair (GQA, MQA).
+    """
 
     pairs: int
     length: int
     head_dim: int
     element_bytes: int
+    group: int = 1
 
     @property
     def lengths(self) -> tuple[int, ...]:
@@ -60,6 +65,7 @@ class RaggedAttention:
     lengths: tuple[int, ...]
     head_dim: int
     element_bytes: int
+    group: int = 1
 
 
 Job = Attention | RaggedAttention
@@ -100,7 +106,8 @@ def softmax_cycles(stack: Stack, scores: int, sharers: int) -> int:
 
 def _placed(stack: Stack, work: Job, lengths: Sequence[int], sharers: int) -> list[_Pair]:
     """The pairs of a channel, each in rows of its own behind those of the one before."""
-    shapes = {length: _Pair(stack, work, length, 0, softmax_cycles(stack, length, sharers)) for length in set(lengths)}
+    softmax = {length: softmax_cycles(stack, work.group * length, sharers) for length in set(lengths)}
+    shapes = {length: _Pair(stack, work, length, 0, cycles) for length, cycles in softmax.items()}
     ends = list(accumulate((2 * shapes[length].rows for length in lengths), initial=0))
     if ends[-1] > stack.rows:
         raise AccelsimError(
@@ -189,7 +196,7 @@ class _Pair:
         return ceil(self.reads / self.stack.parts(self.stack.level.walk))
 
     def query(self) -> Integers:
-        return self._moves("query", self.bursts)
+        return self._moves("query", self.work.group * self.bursts)
 
     def score(self) -> list[Block]:
         """Q x K, position by position; results move when as many as fill a burst are there."""
@@ -204,7 +211,7 @@ class _Pair:
         return line
 
     def weights(self) -> Integers:
-        return self._moves("weights", ceil(self.positions / self.lanes))
+        return self._moves("weights", self.work.group * ceil(self.positions / self.lanes))
 
     def context(self) -> list[Block]:
         """P x V, lanes of the head dimension by lanes; each gives its sums when it has seen all positions."""
@@ -222,7 +229,7 @@ class _Pair:
         return Block(np.concatenate((before, writes, BETWEEN, new)), block.results)
 
     def _block(self, row: int, first: int, end: int, results: str) -> Block:
-        return Block(self._macs(row, np.arange(first, end)), self._moves(results, 1))
+        return Block(self._macs(row, np.arange(first, end)), self._moves(results, self.work.group))
 
     def _macs(self, row: int, number: Integers) -> Integers:
         """The MACs that read the bursts of those numbers, in the order in which commands walk."""

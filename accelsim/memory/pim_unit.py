@@ -20,7 +20,7 @@ from accelsim.units.fields import Checked, Choice, Size, Word
 from accelsim.units.timing import Timing
 
 STACK = "HBM3-PIM"
-MOST_PAIRS, MOST_POSITIONS, MOST_DEPTH = 2**16, 2**20, 2**12
+MOST_PAIRS, MOST_POSITIONS, MOST_DEPTH, MOST_GROUP = 2**16, 2**20, 2**12, 2**10
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class PimParams(Checked):
 
 @dataclass(frozen=True)
 class PairsOfHeads(Checked):
-    """The job: a query each of pairs of head and request; their lengths one by one, or pairs and a length."""
+    """The job: queries of pairs of head and request; their lengths one by one, or pairs and a length."""
 
     head_dim: Annotated[int, Size("elements of a query and of a key", high=MOST_DEPTH)]
     pairs: Annotated[int | None, Maybe(Size("pairs of head and request", high=MOST_PAIRS))] = None
@@ -45,6 +45,7 @@ class PairsOfHeads(Checked):
     lengths: Annotated[
         tuple[int, ...], Sizes("positions of each pair, instead of pairs and length", Size("", 1, MOST_POSITIONS), 1024)
     ] = ()
+    group: Annotated[int, Size("query heads that share the K and V of a pair", high=MOST_GROUP)] = 1
     deal: Annotated[str, Choice("how pairs come to channels", tuple(DEALS))] = "in-turn"
 
 
@@ -86,16 +87,16 @@ def _job(params: PimParams, shape: PairsOfHeads) -> Job:
         for name, given in [("pairs", shape.pairs), ("length", shape.length), ("spread", shape.spread or None)]:
             if given is not None:
                 raise AccelsimError(f"{name}: must not be given beside lengths, got {given}")
-        return RaggedAttention(shape.lengths, shape.head_dim, params.bytes)
+        return RaggedAttention(shape.lengths, shape.head_dim, params.bytes, shape.group)
     if shape.pairs is None or shape.length is None:
         missing = "pairs" if shape.pairs is None else "length"
         raise AccelsimError(f"{missing}: must be given where lengths are not: --set {missing}=VALUE")
     if shape.spread == 0:
-        return Attention(shape.pairs, shape.length, shape.head_dim, params.bytes)
+        return Attention(shape.pairs, shape.length, shape.head_dim, params.bytes, shape.group)
     if shape.spread >= shape.length:
         raise AccelsimError(f"spread: must be less than the length of {shape.length}, got {shape.spread}")
     drawn = spread_lengths(shape.pairs, shape.length, shape.spread, shape.seed)
-    return RaggedAttention(drawn, shape.head_dim, params.bytes)
+    return RaggedAttention(drawn, shape.head_dim, params.bytes, shape.group)
 
 
 PIM = Unit("pim", "stack of DRAM with multipliers: decode attention", PimParams, PairsOfHeads, timing, report)

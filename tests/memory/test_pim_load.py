@@ -50,6 +50,9 @@ def test_every_dimension_is_divided_or_walked() -> None:
         ("burst: 32 B", "burst: 32", "organisation.burst"),
         ("spacing: {channel: 4", "spacing: {channel: -4", "must be an integer from 0 to"),
         ("moves: {query: [bank]", "moves: {query: [bnk]", 'no dimension "bnk"; did you mean "bank"?'),
+        ("compute: {width: 32 B", "compute: {width: 0 B", "levels.bank.compute.width: must be whole bytes, from 1 to"),
+        ("    compute: {width: 32 B, cycles: 4}\n", "", 'levels.bank: missing key "compute"'),
+        ("row: 16384, ", "", 'organisation: missing key "row"'),
         ("schema: accelsim/pim/1", "schema: accelsim/dram/1", 'must be "accelsim/pim/1"'),
         ("bank: 4,", "bank: 64,", "64 sets of banks to walk through; at most 62 are supported"),
     ],
@@ -91,6 +94,11 @@ def test_the_probe(capsys: pytest.CaptureFixture[str]) -> None:
             'lengths: must be a list of at most 1024, each an integer from 1 to 1048576, got "[5, 0]"',
         ),
         (["--set", "lengths=[5, 6]"], "pairs: must not be given beside lengths, got 16"),
+        (["--set", "group=0"], 'group: must be an integer from 1 to 1024, got "0"'),
+        (
+            ["--set", "group=200", "--set", "rules=corrected"],
+            "group: a MAC of 200 queries takes 72409 tokens of power; at most 60801 fit",
+        ),
         (["--set", "spread=1024"], "spread: must be less than the length of 1024, got 1024"),
         (
             ["--set", "deal=least-loded"],
