@@ -1,4 +1,4 @@
-"""The fixed-point formats that generated hardware and golden models share: data only, no arithmetic."""
+"""The number formats that generated hardware and golden models share: data only, no arithmetic."""
 
 from __future__ import annotations
 
@@ -52,3 +52,48 @@ class FixedFormat:
         if not found:
             raise AccelsimError(f'format of a number: must look like s20.10 or u8, got "{text[:80]}"')
         return cls(int(found[2]), int(found[3] or 0), found[1] == "s")
+
+
+@dataclass(frozen=True)
+class FloatFormat:
+    """Binary floating point as in IEEE 754: a sign, `exponent` bits with a bias, `fraction` bits below a leading 1.
+
+    An exponent of all ones is infinity or NaN; one of 0 is zero, since subnormal numbers do not exist: whatever would
+    be one is a zero of the same sign. The one NaN is positive and quiet.
+
+    >>> hex(FP32.nan), FP32.width, BF16.bias
+    ('0x7fc00000', 32, 127)
+    """
+
+    exponent: int
+    fraction: int
+
+    def __post_init__(self) -> None:
+        for name, least in (("exponent", 2), ("fraction", 1)):
+            value = getattr(self, name)
+            if not least <= value <= WIDEST // 2:
+                raise AccelsimError(f'{name} of a number: must be from {least} to {WIDEST // 2} bits, got "{value}"')
+
+    @property
+    def width(self) -> int:
+        """All bits: sign, exponent and fraction, the fraction lowest."""
+        return 1 + self.exponent + self.fraction
+
+    @property
+    def bias(self) -> int:
+        """The exponent's code of numbers from 1 to below 2."""
+        return (1 << (self.exponent - 1)) - 1
+
+    @property
+    def special(self) -> int:
+        """The exponent's code of infinity and NaN."""
+        return (1 << self.exponent) - 1
+
+    @property
+    def nan(self) -> int:
+        """The code of the one NaN."""
+        return (self.special << self.fraction) | (1 << (self.fraction - 1))
+
+
+BF16 = FloatFormat(8, 7)
+FP32 = FloatFormat(8, 23)

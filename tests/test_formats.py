@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelsim.errors import AccelsimError
-from accelsim.formats import WIDEST, FixedFormat
+from accelsim.formats import BF16, FP32, WIDEST, FixedFormat, FloatFormat
 
 
 @st.composite
@@ -50,3 +50,18 @@ def test_what_is_no_format_is_refused(text: str, message: str) -> None:
     with pytest.raises(AccelsimError) as caught:
         FixedFormat.parse(text)
     assert str(caught.value) == message
+
+
+def test_known_floating_point_formats() -> None:
+    """IEEE 754-2019, table 3.5, and the upper half of it."""
+    assert (FP32.width, FP32.bias, FP32.special, FP32.nan) == (32, 127, 255, 0x7FC00000)
+    assert (BF16.width, BF16.bias, BF16.nan) == (16, 127, 0x7FC0)
+    half = FloatFormat(5, 10)
+    assert (half.width, half.bias, half.nan) == (16, 15, 0x7E00)
+
+
+def test_floating_point_formats_that_cannot_be_are_refused() -> None:
+    with pytest.raises(AccelsimError, match=r'^exponent of a number: must be from 2 to 64 bits, got "1"$'):
+        FloatFormat(1, 3)
+    with pytest.raises(AccelsimError, match=r'^fraction of a number: must be from 1 to 64 bits, got "65"$'):
+        FloatFormat(8, 65)
