@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from math import ceil, prod
 
 from accelsim.errors import nearest
-from accelsim.memory.pim_model import DIMENSIONS, NO_LIMIT, Compute, Level, Power, Softmax, Stack
+from accelsim.memory.pim_model import DIMENSIONS, NO_LIMIT, Compute, Energy, Level, Power, Softmax, Stack
 from accelsim.overrides import apply_set, split_override
 from accelsim.schema import check_schema
 from accelsim.shipped import find_file
@@ -18,10 +18,12 @@ __all__ = ["Stack", "load_document", "load_stack", "read_stack", "read_stacks"]
 KIND = "arch_configs/pim"
 MOVES = ("query", "scores", "weights", "outputs")
 TIMINGS = ("nBL", "nRCD", "nRP", "nRAS", "nRC", "nRTP", "nCCDS", "nCCDL", "nREFI", "nRFC", "nCWL", "nWR", "nWTRL")
+ENERGY = ("source", "class", "activate", "steps", "write", "outside", "multiply", "softmax", "refresh", "background")
+LEVEL = ("head_dim", "length", "walk", "spacing", "compute", "moves", "read_path", "move_path")
 SPACING = ("channel", "rank", "bank_group")
 REQUIRED = (
     *("schema", "name", "description", "source", "clock_period", "organisation", "timings", "window"),
-    *("results_per_move", "levels", "rules"),
+    *("results_per_move", "levels", "rules", "energy"),
 )
 MOST = 1 << 20
 MOST_WALKED = 62  # sets of banks that commands walk through: one bit each of a 64-bit word
@@ -53,6 +55,7 @@ def read_stack(document: Node, level: str, rules: str, *, power_limit: bool) -> 
     period_ps = entries["clock_period"].quantity("ps")
     if period_ps == 0:
         raise entries["clock_period"].expected("more than 0")
+    energy = _energy(entries["energy"])
     ruled = _chosen(entries["rules"], rules, "rule set").fields(("softmax", "append", "power"))
     return Stack(
         period_ps=float(period_ps),
@@ -63,10 +66,11 @@ def read_stack(document: Node, level: str, rules: str, *, power_limit: bool) -> 
         timings=_timings(entries["timings"], period_ps),
         window=_size(entries["window"]),
         results_per_move=_size(entries["results_per_move"]),
-        level=_level(_chosen(entries["levels"], level, "level"), organisation),
+        level=_level(_chosen(entries["levels"], level, "level"), organisation, energy.step_pj_per_bit),
         power=_power(ruled["power"], level) if power_limit else NO_LIMIT,
         softmax=None if ruled["softmax"].value is None else _softmax(ruled["softmax"]),
         append=ruled["append"].boolean(),
+        energy=energy,
     )
 
 
@@ -123,11 +127,11 @@ def _cycles(node: Node, period_ps: Fraction) -> int:
     return _size(node)
 
 
-def _level(node: Node, organisation: Mapping[str, Node]) -> Level:
-    entries = node.fields(("head_dim", "length", "walk", "spacing", "compute", "moves"))
+def _level(node: Node, organisation: Mapping[str, Node], steps: Iterable[str]) -> Level:
+    entries = node.fields(LEVEL)
     lists = {name: entries[name].names() for name in ("head_dim", "length", "walk")}
     for name, found in lists.items():
-        _refuse_unknown(entries[name], found)
+        _refuse_unknown(entries[name], found, "dimension", DIMENSIONS)
     named = [dimension for found in lists.values() for dimension in found]
     for dimension in DIMENSIONS:
         if named.count(dimension) != 1:
@@ -140,9 +144,16 @@ def _level(node: Node, organisation: Mapping[str, Node]) -> Level:
     spacing = entries["spacing"].fields(SPACING)
     moves = {name: entry.names() for name, entry in entries["moves"].fields(MOVES).items()}
     for name, found in moves.items():
-        _refuse_unknown(entries["moves"].mapping()[name], found)
+        _refuse_unknown(entries["moves"].mapping()[name], found, "dimension", DIMENSIONS)
     channel, rank, group = (_count(spacing[name]) for name in SPACING)
-    return Level(**lists, spacing=(channel, rank, group), compute=_compute(entries["compute"]), moves=moves)
+    return Level(
+        **lists,
+        spacing=(channel, rank, group),
+        compute=_compute(entries["compute"]),
+        moves=moves,
+        read_path=_path(entries["read_path"], steps),
+        move_path=_path(entries["move_path"], steps),
+    )
 
 
 def _compute(node: Node) -> Compute:
@@ -150,10 +161,44 @@ def _compute(node: Node) -> Compute:
     return Compute(_bytes(fields["width"]), _size(fields["cycles"]))
 
 
-def _refuse_unknown(node: Node, names: tuple[str, ...]) -> None:
+def _refuse_unknown(node: Node, names: tuple[str, ...], noun: str, known: Iterable[str]) -> None:
     for name in names:
-        if name not in DIMENSIONS:
-            raise node.error(f'no dimension "{name}"{nearest(name, DIMENSIONS)}')
+        if name not in known:
+            raise node.error(f'no {noun} "{name}"{nearest(name, known)}')
+
+
+def _path(node: Node, steps: Iterable[str]) -> tuple[str, ...]:
+    found = node.names()
+    _refuse_unknown(node, found, "step", steps)
+    return found
+
+
+def _energy(node: Node) -> Energy:
+    entries = node.fields(ENERGY)
+    steps = {name: _amount(entry, "pJ/bit") for name, entry in entries["steps"].mapping().items()}
+    return Energy(
+        source=" ".join(entries["source"].string().split()),
+        activate_pj=_amount(entries["activate"], "pJ"),
+        step_pj_per_bit=steps,
+        write_path=_path(entries["write"], steps),
+        outside_path=_path(entries["outside"], steps),
+        multiply_pj={_width(entry): _amount(entry, "pJ") for entry in entries["multiply"].mapping().values()},
+        softmax_pj=_amount(entries["softmax"], "pJ"),
+        refresh_pj=_amount(entries["refresh"], "pJ"),
+        background_mw=_amount(entries["background"], "mW"),
+    )
+
+
+def _amount(node: Node, unit: str) -> Fraction | None:
+    return None if node.value is None else node.quantity(unit)
+
+
+def _width(node: Node) -> int:
+    """Bytes of an element, which are the key of a value."""
+    key = node.path.rpartition(".")[2]
+    if not key.isdecimal():
+        raise node.error(f'a key must be bytes of an element, got "{key}"')
+    return int(key)
 
 
 def _power(node: Node, level: str) -> Power:

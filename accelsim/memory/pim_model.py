@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from math import ceil, prod
 
 from accelsim.errors import AccelsimError
@@ -28,6 +29,7 @@ class Level:
         walk: dimensions that commands walk through, the last fastest.
         spacing: cycles between MACs of a channel, of a rank, of a bank group.
         moves: of each kind of move the dimensions whose parts it serves one after another, the last fastest.
+        read_path, move_path: steps, of those that have an energy, from a cell to the multipliers, and of a move.
     """
 
     head_dim: tuple[str, ...]
@@ -36,6 +38,8 @@ class Level:
     spacing: tuple[int, int, int]
     compute: Compute
     moves: Mapping[str, tuple[str, ...]]
+    read_path: tuple[str, ...]
+    move_path: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,30 @@ class Softmax:
 
     per_cycle: int
     passes: int
+
+
+@dataclass(frozen=True)
+class Energy:
+    """What commands cost, and a stack at rest; None is not known.
+
+    Attributes:
+        activate_pj: of a row of one bank, with its precharge.
+        step_pj_per_bit: of each step of the ways that data take.
+        write_path, outside_path: steps of a burst that is written, and of queries and results outside the stack.
+        multiply_pj: of a product and its sum, by bytes of an element.
+        softmax_pj: of a score.
+        refresh_pj: of a pseudo-channel.
+    """
+
+    source: str
+    activate_pj: Fraction | None
+    step_pj_per_bit: Mapping[str, Fraction | None]
+    write_path: tuple[str, ...]
+    outside_path: tuple[str, ...]
+    multiply_pj: Mapping[int, Fraction | None]
+    softmax_pj: Fraction | None
+    refresh_pj: Fraction | None
+    background_mw: Fraction | None
 
 
 NO_LIMIT = Power(refill=0, most=0, mac=0, query=0, activate=0)
@@ -88,6 +116,7 @@ class Stack:
     power: Power
     softmax: Softmax | None
     append: bool
+    energy: Energy
 
     @property
     def sets(self) -> int:

@@ -1,27 +1,37 @@
-"""What is told of a run beside its cycles: seconds, how evenly the channels were loaded, what was issued."""
+"""What is told of a run beside its cycles: seconds, how evenly the channels were loaded, what was issued, energy."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from accelsim.memory.energy import total
+from accelsim.memory.pim_energy import Done, energy_of
 from accelsim.memory.pim_model import Stack
 from accelsim.memory.pim_run import Run
+from accelsim.memory.pim_stream import Job
 
 
-def run_report(stack: Stack, run: Run) -> Mapping[str, object]:
+def attention_report(stack: Stack, work: Job, run: Run) -> Mapping[str, object]:
     """Of a stack; `imbalance` is what the slowest channel takes over what channels take on average, idle ones too."""
     cycles = [channel.cycles for channel in run.channels]
     return {
-        "seconds": run.cycles * stack.period_ps * 1e-12,
         "imbalance": max(cycles) * len(cycles) / sum(cycles),
         "channels": {
             "pairs": _load([len(channel.lengths) for channel in run.channels]),
             "positions": _load([sum(channel.lengths) for channel in run.channels]),
             "cycles": _load(cycles),
         },
-        "commands": stack_counts(run),
+        **done_report(stack, attention_done(work, run)),
     }
+
+
+def attention_done(work: Job, run: Run) -> Done:
+    """What the stack did for the job: the query and the result of each head go in and out of it."""
+    vectors = 2 * len(work.lengths) * work.group
+    scores = sum(work.lengths) * work.group
+    outside = vectors * work.head_dim * work.element_bytes
+    return Done(run.cycles, stack_counts(run), work.group, work.element_bytes, scores, outside)
 
 
 def stack_counts(run: Run) -> Mapping[str, int]:
@@ -30,6 +40,21 @@ def stack_counts(run: Run) -> Mapping[str, int]:
     for channel in run.channels:
         found.update(channel.counts)
     return {name: count for name, count in found.items() if name != "barrier"}
+
+
+def done_report(stack: Stack, done: Done) -> Mapping[str, object]:
+    """Seconds, the rate at which cells were read for MACs, commands to all channels, energy."""
+    seconds = done.cycles * stack.period_ps * 1e-12
+    energy = energy_of(stack, done)
+    return {
+        "seconds": seconds,
+        "bandwidth_bytes_per_s": done.counts["MAC"] * stack.banks_per_command * stack.burst_bytes / seconds,
+        "commands": done.counts,
+        "energy_pj": total(energy),
+        "energy_by": energy,
+        "energy_unknown": [name for name, value in energy.items() if value is None],
+        "energy_source": stack.energy.source,
+    }
 
 
 def _load(each: Sequence[int]) -> Mapping[str, float]:

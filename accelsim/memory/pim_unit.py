@@ -12,7 +12,7 @@ from accelsim.memory.pim import load_stack
 from accelsim.memory.pim_deal import DEALS, spread_lengths
 from accelsim.memory.pim_fields import Flag, Maybe, Sizes
 from accelsim.memory.pim_model import Stack
-from accelsim.memory.pim_report import run_report
+from accelsim.memory.pim_report import attention_report
 from accelsim.memory.pim_run import Run, run_attention
 from accelsim.memory.pim_stream import Attention, Job, RaggedAttention
 from accelsim.units.catalog import Unit
@@ -66,8 +66,8 @@ def timing(params: PimParams, shape: PairsOfHeads) -> Timing:
 
 
 def report(params: PimParams, shape: PairsOfHeads) -> Mapping[str, object]:
-    """Seconds, how evenly channels were loaded, commands. Raises AccelsimError as `timing` does."""
-    return run_report(_stack(params), _ran(params, shape))
+    """How evenly channels were loaded, seconds, commands, energy. Raises AccelsimError as `timing` does."""
+    return attention_report(_stack(params), _job(params, shape), _ran(params, shape))
 
 
 @lru_cache(maxsize=1)
