@@ -10,6 +10,7 @@ from graphlib import CycleError, TopologicalSorter
 from accelsim.einsum.ast import RESERVED, IndexExpr, Int, Lookup, MapCall, Predicate, Size
 from accelsim.einsum.walk import coordinates, walk
 from accelsim.errors import AccelsimError, nearest
+from accelsim.program.check_memory import check_memory
 from accelsim.program.model import Body, Draw, Edge, Loop, Par, Program, Task, Tree, bodies, children
 from accelsim.program.plan import channel
 
@@ -22,11 +23,12 @@ def check_program(program: Program) -> None:
 
     Raises:
         AccelsimError: an unknown or repeated name, a number that is not positive, a cycle of edges of distance 0, an
-            edge to a later iteration, a static list that misses a task, a tile larger than its buffer.
+            edge to a later iteration, a static list that misses a task, a tile larger than its buffer; what
+            `check_memory` finds.
     """
     _unique("resource", (item.name for item in program.resources))
     _unique("buffer", (item.name for item in program.buffers))
-    _unique("table", (item.name for item in program.tables))
+    _unique("table", (item.name for item in (*program.tables, *program.places)))
     _unique("task", (task.name for _, _, body in bodies(program.root) for task in body.tasks))
     _positive(f"program {program.name}: ticks per second", program.ticks_per_s)
     _check_words(program)
@@ -45,11 +47,12 @@ def check_program(program: Program) -> None:
         _check_cycle(body)
     _check_static(program)
     _check_owners(program)
+    check_memory(program)
 
 
 def _check_words(program: Program) -> None:
     """Names that expressions can name: ranks in lower case, tables, neither of them a word of the language."""
-    for table in program.tables:
+    for table in (*program.tables, *program.places):
         if not TABLE.fullmatch(table.name) or table.name in RESERVED:
             raise AccelsimError(f'table "{table.name}" must have a name such as LEN, and no reserved word')
     for outer, nest, _ in bodies(program.root):
@@ -118,6 +121,8 @@ def _check_task(program: Program, task: Task, loops: tuple[Loop, ...]) -> None:
     ranks = tuple(loop.rank for loop in loops)
     moved = (task.transfer.bytes,) if task.transfer else ()
     _check_names(program, of, ranks, task.busy, task.latency, task.when, *moved, *(h.bytes for h in task.holds))
+    if task.transfer and isinstance(task.transfer.at, Lookup):
+        _check_names(program, of, ranks, *(index.expr for index in task.transfer.at.indices))
     _unique("claim", (name for name, _ in task.claims))
     for name, amount in task.claims:
         _known("resource", name, resources, of)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from accelsim.memory.model import Outcome
 from accelsim.program.check import check_program
 from accelsim.program.machine import MOST_STARTS, Machine, Start
 from accelsim.program.model import Program
@@ -37,6 +38,7 @@ class Run:
             for, `dependency` with a task, `buffer` and `resource` with their name, `window` with no name while nothing
             that claims it may be looked at yet, and `end` when nothing more will claim it. With `busy` they add up to
             `ticks`.
+        channels: resource with a DRAM to what each of its channels has done.
     """
 
     ticks: int
@@ -50,6 +52,7 @@ class Run:
     stages: tuple[int, ...] = ()
     path: Mapping[tuple[str, str], int] = field(default_factory=dict)
     idle: Mapping[str, Mapping[tuple[str, str], int]] = field(default_factory=dict)
+    channels: Mapping[str, tuple[Outcome, ...]] = field(default_factory=dict)
 
 
 def execute(
@@ -58,7 +61,8 @@ def execute(
     """The program from its first tick to its last result.
 
     Args:
-        skip: leap over periods that recur; the answer has the same integers, `executed` and the trace excepted.
+        skip: leap over periods that recur; the answer has the same integers, `executed` and the trace excepted. The
+            rows and refreshes of a DRAM do not recur, so that a program with one is executed in full.
         trace: how many starts to keep.
         limit: how many starts may be executed one by one.
         explain: keep `path` and `idle`; without them a run is a little quicker.
@@ -70,7 +74,7 @@ def execute(
     check_room(program)
     machine = Machine(program, trace, limit)
     machine.why = Why(machine) if explain else None
-    if skip:
+    if skip and not any(resource.memory for resource in program.resources):
         skipper = Skipper(machine)
         machine.on_open, machine.on_lap = skipper.opened, skipper.lap
         machine.on_chunk = Rounds(machine).began
@@ -101,4 +105,5 @@ def run_of(machine: Machine) -> Run:
         tuple(machine.stages) or (machine.now,),
         machine.why.path() if machine.why else {},
         machine.why.idleness() if machine.why else {},
+        machine.dram.outcomes(machine.now),
     )

@@ -10,6 +10,7 @@ from heapq import heappop, heappush
 from accelsim.einsum.ast import IndexExpr
 from accelsim.errors import AccelsimError
 from accelsim.program.control import Lap, begin
+from accelsim.program.dram import Dram
 from accelsim.program.model import Buffer, Program, Resource, Task
 from accelsim.program.nest import Coords
 from accelsim.program.obstacles import deadlock, obstacle, turn
@@ -43,6 +44,7 @@ class Machine:
         moved: how often anything but a chunk of a transfer has begun or ended; `chunks`: how many further chunks began.
         chunked: the transfer that has begun a further chunk, not its last, at this instant.
         stages: when each child of a root `seq` had ended.
+        dram: the channels of a DRAM, where a resource has one.
         slack: for every channel, the part of its last tick not used yet, in 1/numerator of its rate.
         why: keeps the paths of starts and the reasons of idle resources, where they are asked for.
     """
@@ -71,6 +73,7 @@ class Machine:
         self.moved, self.chunks = 0, 0
         self.chunked: Instance | None = None
         self.why: Why | None = None
+        self.dram = Dram(program)
 
     def execute(self) -> None:
         """From the first tick to the last result.
@@ -80,7 +83,8 @@ class Machine:
         """
         begin(self, self.program.root, {}, lambda: None)
         self.settle()
-        while self.events:
+        while self.events or self.dram.waiting:
+            self.dram.look(self)
             self.advance(self.events[0][0])
             self.chunked = None
             while self.events and self.events[0][0] == self.now:
@@ -271,6 +275,9 @@ class Machine:
     def served_ticks(self, instance: Instance) -> int:
         """The ticks of the next chunk; what it leaves of its last tick is kept for the chunk after it."""
         transfer, name = instance.task.transfer, instance.run.plan.channels[instance.place]
+        memory = self.resources[name].memory if name else None
+        if memory:
+            return self.dram.begin(self, instance, memory)
         rate = self.resources[name].rate if name else None
         if transfer is None or name is None or rate is None:
             return instance.busy
@@ -295,11 +302,19 @@ class Machine:
                 self.make_ready(instance)
                 return
             self.moved += 1
-            instance.phase, instance.end = "cooling", self.now + instance.latency
-            if instance.latency:
-                heappush(self.events, (instance.end, self.next_number(), instance))
-                return
+            instance.phase = "cooling"
+            if instance.data is not None:
+                self.cool(instance)
+            return
         self.finish(instance)
+
+    def cool(self, instance: Instance) -> None:
+        """The claims have ended and the data are there, or will be at a tick that is known: then comes the latency."""
+        instance.end = max(self.now, instance.data or 0) + instance.latency
+        if instance.end > self.now:
+            heappush(self.events, (instance.end, self.next_number(), instance))
+        else:
+            self.finish(instance)
 
     def finish(self, instance: Instance) -> None:
         run = instance.run

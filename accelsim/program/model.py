@@ -12,6 +12,8 @@ from fractions import Fraction
 from typing import Literal
 
 from accelsim.einsum.ast import IndexExpr, Int, Predicate
+from accelsim.memory.bursts import Run
+from accelsim.memory.setup import Setup
 
 Order = Literal["oldest", "static", "fifo"]
 ORDERS: tuple[Order, ...] = ("oldest", "static", "fifo")
@@ -39,6 +41,23 @@ class Draw:
 
 
 @dataclass(frozen=True)
+class Places:
+    """Where tiles lie in a DRAM, keyed by coordinates: stretches of bytes; `tiles` in row-major order of `shape`."""
+
+    name: str
+    shape: tuple[int, ...]
+    tiles: tuple[tuple[Run, ...], ...]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A DRAM whose commands are simulated; `period` ticks of the program are one of its own."""
+
+    setup: Setup
+    period: Fraction
+
+
+@dataclass(frozen=True)
 class Resource:
     """What tasks claim: `count` servers, ports or tokens.
 
@@ -47,6 +66,8 @@ class Resource:
             everything but resources and room was there; `static` strictly by the list.
         static: (task, stage) in the order of issue; stage 2 is the task of the iteration two earlier.
         rate: bytes per tick of each claim, where transfers run on it.
+        memory: the DRAM that transfers go to instead: each claims it until all that it asks for is in the queues of
+            the channels, and has its result when its last burst has passed.
     """
 
     name: str
@@ -54,6 +75,12 @@ class Resource:
     order: Order = "oldest"
     static: tuple[tuple[str, int], ...] = ()
     rate: Fraction | None = None
+    memory: Memory | None = None
+
+    @property
+    def is_channel(self) -> bool:
+        """Whether transfers run on it."""
+        return self.rate is not None or self.memory is not None
 
 
 @dataclass(frozen=True)
@@ -101,10 +128,14 @@ class Hold:
 
 @dataclass(frozen=True)
 class Transfer:
-    """Bytes moved at the rate of the claimed channel, `chunk` bytes at a turn (None: all in one)."""
+    """Bytes moved at the rate of the claimed channel, `chunk` bytes at a turn (None: all in one).
+
+    `at`: an entry of `Places`, where the channel is a DRAM, which loads read and stores write.
+    """
 
     bytes: IndexExpr
     chunk: int | None = None
+    at: IndexExpr | None = None
 
 
 @dataclass(frozen=True)
@@ -175,6 +206,7 @@ class Program:
     root: Tree
     buffers: tuple[Buffer, ...] = ()
     tables: tuple[Table | Draw, ...] = ()
+    places: tuple[Places, ...] = ()
 
 
 def children(tree: Tree) -> tuple[Tree, ...]:

@@ -106,14 +106,15 @@ def numbers_of(task: Task) -> list[IndexExpr]:
     """Every number of a task that may depend on the iteration."""
     busy = [task.busy] if task.busy is not None else []
     moved = [task.transfer.bytes] if task.transfer else []
-    return [*busy, task.latency, *moved, *(hold.bytes for hold in task.holds)]
+    at = [task.transfer.at] if task.transfer and task.transfer.at else []
+    return [*busy, task.latency, *moved, *at, *(hold.bytes for hold in task.holds)]
 
 
 def channel(task: Task, resources: Mapping[str, Resource]) -> str | None:
-    """The claimed resource that has a rate, for a task with a transfer."""
+    """The claimed resource that transfers run on, for a task with one."""
     if task.transfer is None:
         return None
-    return next((name for name, _ in task.claims if resources[name].rate is not None), None)
+    return next((name for name, _ in task.claims if resources[name].is_channel), None)
 
 
 def values_of(program: Program) -> Values:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import replace
 
-from accelsim.einsum.ast import IndexExpr, Predicate
-from accelsim.einsum.parse import parse_cascade, parse_index
 from accelsim.errors import AccelsimError, Mark, nearest
 from accelsim.program.check import check_program
+from accelsim.program.line import WORDS, Line
 from accelsim.program.model import (
     KINDS,
     ORDERS,
@@ -22,6 +20,7 @@ from accelsim.program.model import (
     Hold,
     Loop,
     Par,
+    Places,
     Program,
     Resource,
     Seq,
@@ -30,58 +29,12 @@ from accelsim.program.model import (
     Transfer,
     Tree,
 )
-from accelsim.yamlfile import Node
+from accelsim.program.read_memory import read_places, with_memory
 
 MAX_TEXT = 1 << 20
 MAX_DEPTH = 64
-NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
-WORDS = ("on", "moves", "by", "busy", "latency", "after", "holds", "of", "for", "with", "when")
+HEADS = ("resource", "memory", "buffer", "table", "draw", "places")
 HOLD_WORDS = ("holds", "of", "for", "with")
-CONDITION = "X = Y where "
-
-
-@dataclass(frozen=True)
-class Line:
-    """A line that is not empty: its words with their columns, and how deep it stands."""
-
-    mark: Mark
-    depth: int
-    text: str
-
-    @property
-    def words(self) -> list[str]:
-        return self.text.split()
-
-    def error(self, message: str) -> AccelsimError:
-        return AccelsimError(message, self.mark)
-
-    def node(self, part: str, lead: str = "") -> Node:
-        """A part of the line as a value with its place; `lead` is put before it."""
-        column = self.mark.column + max(self.text.find(part), 0) - len(lead)
-        return Node(lead + part, Mark(self.mark.source, self.mark.line, column), lead + part)
-
-    def number(self, word: str) -> int:
-        if not re.fullmatch(r"-?[0-9]{1,18}", word):
-            raise self.error(f'expected an integer, got "{word}"')
-        return int(word)
-
-    def fraction(self, word: str) -> Fraction:
-        if not re.fullmatch(r"[0-9]{1,18}(/0*[1-9][0-9]{0,17})?", word):
-            raise self.error(f'expected a number such as 512 or 512/3, got "{word}"')
-        return Fraction(word)
-
-    def name(self, word: str) -> str:
-        if not NAME.fullmatch(word):
-            raise self.error(f'expected a name, got "{word}"')
-        if word in WORDS:
-            raise self.error(f'"{word}" is a word of the text and cannot be a name')
-        return word
-
-    def index(self, text: str) -> IndexExpr:
-        return parse_index(self.node(text))
-
-    def predicate(self, text: str) -> Predicate | None:
-        return parse_cascade(self.node(text, CONDITION))[0].where
 
 
 def read_program(text: str, source: str = "program") -> Program:
@@ -123,11 +76,16 @@ def _header(lines: list[Line]) -> Program:
     resources: list[Resource] = []
     buffers: list[Buffer] = []
     tables: list[Table | Draw] = []
+    places: list[Places] = []
     at = 1
-    while at < len(lines) and lines[at].words[0] in ("resource", "buffer", "table", "draw"):
+    while at < len(lines) and lines[at].words[0] in HEADS:
         line, kind = lines[at], lines[at].words[0]
         if kind == "resource":
             resources.append(_resource(line))
+        elif kind == "memory":
+            resources = with_memory(line, resources)
+        elif kind == "places":
+            places.append(read_places(line))
         elif kind == "buffer":
             buffers.append(_buffer(line))
         else:
@@ -137,7 +95,7 @@ def _header(lines: list[Line]) -> Program:
     if end < len(lines):
         raise lines[end].error("a program has one tree; put several under seq or par")
     name, ticks = first.name(words[1]), first.fraction(words[3])
-    return Program(name, ticks, tuple(resources), root, tuple(buffers), tuple(tables))
+    return Program(name, ticks, tuple(resources), root, tuple(buffers), tuple(tables), tuple(places))
 
 
 def _resource(line: Line) -> Resource:
@@ -217,6 +175,7 @@ def _task(line: Line) -> Task:
     if unknown:
         raise line.error('a task needs "on" with its resources and either "busy" or "moves"')
     chunk = line.number(found["by"]) if "by" in found else None
+    at = line.index(found["at"]) if "at" in found else None
     return Task(
         line.name(words[1]),
         tuple(_claim(line, part) for part in _parts(found["on"])),
@@ -226,7 +185,7 @@ def _task(line: Line) -> Task:
         tuple(_edge(line, part) for part in _parts(found.get("after", ""))),
         words[0],
         _holds(line, clauses),
-        Transfer(line.index(found["moves"]), chunk) if "moves" in found else None,
+        Transfer(line.index(found["moves"]), chunk, at) if "moves" in found else None,
     )
 
 

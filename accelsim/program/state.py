@@ -23,6 +23,7 @@ class Instance:
 
     Attributes:
         left: bytes still to move, of a transfer.
+        data: tick at which what a DRAM was asked for has passed; None while that is not known, 0 for anything else.
         missing: instances whose results it waits for.
         arrival: the tick at which everything but resources and room was there.
         cause: what it waits for, for the tally; None while it does not wait.
@@ -46,6 +47,7 @@ class Instance:
     by: tuple[Leg, str] = (BEGIN, "dependency")
     leg: Leg = BEGIN
     needs: tuple[tuple[str, int], ...] | None = None
+    data: int | None = 0
     task: Task = field(init=False)
 
     def __post_init__(self) -> None:

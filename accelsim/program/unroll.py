@@ -47,8 +47,11 @@ def unrolled(program: Program) -> Program:
 
     Raises:
         AccelsimError: more than 100,000 starts, or a million edges or iterations; what `execute` refuses; a shared
-            pool that decides who passes in a `fifo`.
+            pool that decides who passes in a `fifo`; a DRAM, where a chunk cannot stand alone.
     """
+    memory = next((resource for resource in program.resources if resource.memory), None)
+    if memory:
+        raise AccelsimError(f"program {program.name} cannot be unrolled: {memory.name} is a DRAM by its commands")
     run = execute(program, skip=False, trace=MOST_TASKS + 1, limit=MOST_TASKS)
     _refuse_races(program)
     if len(run.trace) > MOST_TASKS:
