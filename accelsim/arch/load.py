@@ -25,6 +25,7 @@ REQUIRED = ("schema", "name", "clock", "levels", "units", "components")
 OPTIONAL = ("description", "source", "notes")
 COMPONENT_KEYS = (("energy", "node", "source", "class"), ("width", "area", "voltage"))
 MOST_PES = 1 << 40
+LEVEL_KEYS = (("capacity", "bandwidth", "component"), ("latency", "chunk", "read_out", "slots", "rtl", "dram"))
 UNIT_KEYS = (("ops",), (*DIMENSIONS, "registers", "latency", "per_pe", "rtl"))
 
 
@@ -131,18 +132,22 @@ def _levels(node: Node, components: Mapping[str, Component]) -> tuple[Level, ...
     if levels[0].read_out:
         said = node.mapping()[levels[0].name].mapping()["read_out"]
         raise said.error("there is no level outside the outermost one that its results could leave for")
+    for level in levels[1:]:
+        inner = node.mapping()[level.name].mapping()
+        if "dram" in inner:
+            raise inner["dram"].error(f"only the outermost level, {levels[0].name}, holds whole tensors")
     return levels
 
 
 def _level(name: str, node: Node, components: Mapping[str, Component]) -> Level:
-    entries = node.fields(("capacity", "bandwidth", "component"), ("latency", "chunk", "read_out", "slots", "rtl"))
+    entries = node.fields(LEVEL_KEYS[0], LEVEL_KEYS[1])
     component = _known(entries["component"], components)
     if components[component].width_bytes is None:
         raise entries["component"].error(f'component "{component}" of a level needs a width')
     latency_s = entries["latency"].quantity("s") if "latency" in entries else Fraction(0)
     if latency_s < 0:
         raise entries["latency"].error(f'must not be negative, got "{entries["latency"].text}"')
-    return Level(
+    level = Level(
         name,
         _amount(entries["capacity"], "B"),
         _ports(name, entries["bandwidth"]),
@@ -153,6 +158,11 @@ def _level(name: str, node: Node, components: Mapping[str, Component]) -> Level:
         entries["slots"].boolean() if "slots" in entries else False,
         _hardware(entries["rtl"]) if "rtl" in entries else None,
     )
+    if "dram" not in entries:
+        return level
+    from accelsim.arch.dram import with_dram
+
+    return with_dram(level, entries)
 
 
 def _ports(name: str, node: Node) -> tuple[Port, ...]:

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import prod
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from accelsim.yamlfile import Node
+
+if TYPE_CHECKING:
+    from accelsim.memory.setup import Setup
 
 DIMENSIONS = ("rows", "cols", "lanes")
 AccessKind = Literal["read", "write"]
@@ -66,6 +69,7 @@ class Level:
         chunk_bytes: what one stream moves before another has its turn; None: a row of its tile.
         slots: whether every tile takes the place of the largest one of its tensor, as in a scratchpad.
         rtl: the hardware unit that moves tiles from and to it, `unit`, and its parameters; None: none is generated.
+        dram: the DRAM whose commands depth `cycle` simulates; None: its bandwidth is all there is to it.
     """
 
     name: str
@@ -77,6 +81,7 @@ class Level:
     read_out: bool = False
     slots: bool = False
     rtl: Node | None = field(default=None, compare=False)
+    dram: Setup | None = None
 
     def port(self, kind: AccessKind) -> Port | None:
         """The port of a kind of access, None where that is as fast as needed."""

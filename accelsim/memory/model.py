@@ -125,6 +125,13 @@ class Device:
         shape = self.organisation
         return shape.pseudo_channels * shape.burst_bytes / float(self.burst_ticks * self.tick_ps) * 1e12
 
+    @property
+    def pins_bytes_per_s(self) -> Fraction:
+        """Of all channels, exact."""
+        shape = self.organisation
+        ports = shape.channels * shape.pseudo_channels
+        return ports * shape.burst_bytes * 10**12 / (self.burst_ticks * self.tick_ps)
+
 
 @dataclass(frozen=True)
 class Digit:
