@@ -16,6 +16,7 @@ UNITS = {
     "exp": "exp unit: range reduction, and chords of 2^-f",
     "softmax": "vector unit with online softmax: weights, maximum and denominator of a row",
     "divide": "divider: quotients of several numerators by one denominator, rounded and saturated",
+    "gemv": "GEMV unit of memory with logic: BF16 weights stream past vectors that are held, FP32 sums",
     "attention": "attention tile of one key per cycle: Q x K, online softmax, P x V",
     "fuse-array": "array that does the softmax of a tile itself: Q x K, maximum, exp, sum and P x V",
     "array-engine": "array engine: Q x K and P x V by instructions, from pads into pads",

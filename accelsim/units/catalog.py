@@ -15,6 +15,7 @@ from accelsim.units import (
     dma,
     exp,
     fuse_array,
+    gemv,
     link,
     softmax,
     systolic,
@@ -121,6 +122,13 @@ UNITS = {
             vector_engine.VectorEngineParams,
             vector_engine.Words,
             vector_engine.timing,
+        ),
+        Unit(
+            "gemv",
+            "GEMV unit in memory: rows of weights with vectors that are held",
+            gemv.GemvParams,
+            gemv.Matrix,
+            gemv.timing,
         ),
         Unit("dma", "DMA engine: a block from memory in bursts", dma.DmaParams, dma.Block, dma.timing),
         Unit(

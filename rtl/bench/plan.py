@@ -40,6 +40,7 @@ class UnitUnderTest(Generic[P, S]):
         rigid: whether the unit stands still as a whole while an output stalls.
         pins: values of inputs that are not streams.
         corners: jobs that chance would hardly draw: shapes and inputs, as `shape` and `inputs` give them.
+        chained: jobs of these shapes as they are when offered one behind another, where that differs from each alone.
     """
 
     name: str
@@ -51,6 +52,7 @@ class UnitUnderTest(Generic[P, S]):
     rigid: bool = False
     pins: Callable[[P], Mapping[str, int]] = lambda params: {}
     corners: Callable[[P, Rng], Iterable[tuple[S, Streams]]] = lambda params, rng: ()
+    chained: Callable[[P, Sequence[S], Sequence[Job]], tuple[Job, ...]] = lambda params, shapes, jobs: tuple(jobs)
 
     def job(self, params: P, shape: S, rng: Rng) -> Job:
         """A job of that shape with random inputs."""
@@ -66,7 +68,7 @@ class UnitUnderTest(Generic[P, S]):
     def jobs(self, params: P, rng: Rng, number: int, *, equal: bool = False) -> tuple[Job, ...]:
         """So many jobs, of one shape or each of its own."""
         shapes = [self.shape(params, rng)] * number if equal else [self.shape(params, rng) for _ in range(number)]
-        return tuple(self.job(params, shape, rng) for shape in shapes)
+        return self.chained(params, shapes, [self.job(params, shape, rng) for shape in shapes])
 
 
 def _beats(beats: Sequence[int]) -> Beats:
@@ -109,8 +111,9 @@ def _cases(unit: UnitUnderTest[P, S], params: P, name: str, rng: Rng) -> Iterato
         yield case(f"{number} equal", unit.jobs(params, rng, number, equal=True))
     for gap_in, gap_out in STALLED:
         yield case(f"gaps {gap_in} {gap_out}", _some_outputs(_with_brief_jobs(unit, 0.5), params, rng), gap_in, gap_out)
-    if corners := [unit.job_of(params, shape, streams) for shape, streams in unit.corners(params, rng)]:
-        yield case("corners", tuple(corners))
+    if corners := list(unit.corners(params, rng)):
+        alone = [unit.job_of(params, shape, streams) for shape, streams in corners]
+        yield case("corners", unit.chained(params, [shape for shape, _ in corners], alone))
 
 
 def _with_brief_jobs(unit: UnitUnderTest[P, S], share: float) -> UnitUnderTest[P, S]:
@@ -152,10 +155,12 @@ def soak(unit: UnitUnderTest[P, S], params: P, name: str, seed: int, beats: int 
 
 def _enough(unit: UnitUnderTest[P, S], params: P, rng: Rng, beats: int) -> tuple[Job, ...]:
     """Jobs of mixed shapes with at least so many input payloads together."""
+    shapes: list[S] = []
     jobs: list[Job] = []
     while sum_of(jobs) < beats:
-        jobs.append(unit.job(params, unit.shape(params, rng), rng))
-    return tuple(jobs)
+        shapes.append(unit.shape(params, rng))
+        jobs.append(unit.job(params, shapes[-1], rng))
+    return unit.chained(params, shapes, jobs)
 
 
 def sum_of(jobs: Sequence[Job]) -> int:

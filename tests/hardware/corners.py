@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from accelsim.formats import FixedFormat
+from accelsim.formats import BF16, FP32, FixedFormat
 from accelsim.golden.fixed import Codes, Flags, Scale, requantise
 from accelsim.golden.fuse_array import MOST_SHIFT, FuseUnit, Operands, key_tile
 from accelsim.hardware.attention import AttentionSetup, formats_of
@@ -14,6 +14,7 @@ from accelsim.hardware.divide import DivideSetup
 from accelsim.hardware.exp import ExpSetup, flags_of
 from accelsim.hardware.fuse_array import Tile
 from accelsim.hardware.fuse_array import tiles_of as fuse_tiles
+from accelsim.hardware.gemv import GemvSetup
 from accelsim.hardware.sequencer import SequencerSetup
 from accelsim.hardware.softmax import SoftmaxSetup
 from accelsim.program.instruction import QUEUES, decode
@@ -25,6 +26,7 @@ from rtl.divide import division_input
 from rtl.exp import exp_input
 from rtl.fuse import FuseForm, Step
 from rtl.fuse import left_layout as fuse_left_layout
+from rtl.gemv import sums_layout, weights_layout
 from rtl.layer.array import WORD_LANES, ArrayEngineForm
 from rtl.softmax import scores_layout, softmax_layout
 from rtl.systolic import ArrayForm, left_layout, right_layout
@@ -120,6 +122,24 @@ def of_divide(setup: DivideSetup, job: Job) -> Corners:
             ).any()
         ),
     )
+
+
+def of_gemv(setup: GemvSetup, job: Job) -> Corners:
+    form, beats = setup.form, unpack(weights_layout(setup.form.lanes), job.inputs["w"])
+    sums, rows = unpack(sums_layout(form.vectors), job.outputs["o"])["sums"], len(job.outputs["o"])
+    exponents, words = (beats["data"] >> BF16.fraction) & BF16.special, len(beats["data"]) // rows
+    special = exponents == BF16.special
+    fraction = beats["data"] & ((1 << BF16.fraction) - 1)
+    yield "one row", rows == 1
+    yield "several groups, the last not full", form.outputs == 1 or (rows > form.outputs and rows % form.outputs > 0)
+    yield "several words", words > 1 or form.words == 1
+    yield "a subnormal weight", bool(((exponents == 0) & (fraction != 0)).any())
+    yield "an infinite weight", bool((special & (fraction == 0)).any())
+    yield "a weight that is NaN", bool((special & (fraction != 0)).any())
+    yield "NaN from weights that are none", bool((sums == FP32.nan).any() and not (special & (fraction != 0)).any())
+    yield "an infinite sum", bool((sums & ~(1 << 31) == FP32.special << FP32.fraction).any())
+    yield "a sum of -0", bool((sums == 1 << 31).any())
+    yield "a sum of 0", bool((sums == 0).any())
 
 
 def of_systolic(form: ArrayForm, job: Job) -> Corners:

@@ -18,6 +18,7 @@ REACHED: dict[str, Callable[[Any, Job], corners.Corners]] = {
     "attention": corners.of_attention,
     "exp": corners.of_exp,
     "divide": corners.of_divide,
+    "gemv": corners.of_gemv,
     "systolic": corners.of_systolic,
     "fuse-array": corners.of_fuse_array,
     "array-engine": corners.of_array_engine,

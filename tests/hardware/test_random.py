@@ -87,6 +87,13 @@ def divide(rng: Random) -> Plain:
     return {**widths, **output, "lanes": rng.choice((1, 2, 3))}
 
 
+def gemv(rng: Random) -> Plain:
+    sizes = {"lanes": rng.choice((1, 2, 3)), "vectors": rng.choice((1, 2)), "outputs": rng.choice((1, 2, 5, 12))}
+    buffers = {"words": rng.choice((1, 2, 5)), "vector_buffers": rng.randint(0, 2)}
+    adder = ("align_stages", "sum_stages", "normal_stages", "round_stages")
+    return {**sizes, **buffers, **stages(rng, "read_stages", "product_stages", *adder)}
+
+
 def fuse_array(rng: Random) -> Plain:
     sizes = {"rows": rng.choice((1, 2, 5, 8)), "cols": rng.choice((1, 2, 5, 8)), "length": rng.choice((1, 7, 300))}
     widths = {"query": rng.randint(2, 17), "key": rng.randint(2, 12), "source": f"s16.{rng.randint(1, 12)}"}
@@ -107,6 +114,7 @@ DRAWN: dict[str, Callable[[Random], Plain]] = {
     "exp": exp,
     "softmax": softmax,
     "attention": attention,
+    "gemv": gemv,
     "systolic": systolic,
     "divide": divide,
     "fuse-array": fuse_array,

@@ -27,6 +27,7 @@ SMALL: dict[str, dict[str, object]] = {
     "fuse-array": {"rows": 3, "cols": 4, "E": 5, "F": 2, "tiles": 3},
     "vector-engine": {"lanes": 4, "operation": "SCALE_ADD", "rows": 3, "folds": 2},
     "array-engine": {"rows": 3, "cols": 4, "beats": 5, "folds": 2},
+    "gemv": {"lanes": 2, "words": 200, "outputs": 3, "rows": 5, "elements": 7},
     "dma": {"latency": 10, "bytes": 1000, "burst_beats": 7, "outstanding": 2},
     "buffer": {"ports": 3, "banks": 4, "words": 20},
     "link": {"width_bytes": 8, "latency": 3, "bytes": 100},
