@@ -12,8 +12,9 @@ from accelsim.memory import pim_kernel as kernel
 from accelsim.memory.model import Integers
 from accelsim.memory.pim_channel import write_to_close, write_to_read
 from accelsim.memory.pim_deal import DEALS
+from accelsim.memory.pim_layout import PURPOSES
 from accelsim.memory.pim_model import Stack, with_queries
-from accelsim.memory.pim_stream import PURPOSES, Job, channel_commands
+from accelsim.memory.pim_stream import Job, channel_commands
 
 ROW_COMMANDS = {kernel.ACT: "ACT", kernel.PRE: "PRE", kernel.PREA: "PREA", kernel.REF: "REF"}
 
