@@ -209,7 +209,7 @@ def test_a_full_disk_is_one_line() -> None:
 
 def test_list_as_text_and_document(run: Run) -> None:
     names = document(run("list", "--json"))
-    assert list(names) == ["schema", "kind", "workloads", "archs", "mappings", "drams", "sweeps", "units", "rtl"]
+    assert list(names) == ["schema", "kind", "workloads", "archs", "mappings", "drams", "clusters", "models", "sweeps", "units", "rtl"]
     text = run("list")[1]
     for kind in ("workloads", "archs", "mappings", "sweeps"):
         entries = names[kind]

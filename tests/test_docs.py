@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from accelsim.arch import load_arch
+from accelsim.cluster import load_model, load_system
 from accelsim.commands.workload import check_workload
 from accelsim.einsum.parse import parse_cascade
 from accelsim.errors import AccelsimError
@@ -31,6 +32,8 @@ LOADERS: dict[str, Callable[[str], object]] = {
     "mapping": load_mapping,
     "sweep": load_sweep,
     "dram": lambda path: read_all(load_document(path)),
+    "cluster": load_system,
+    "model": load_model,
 }
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 

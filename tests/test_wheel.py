@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-DATA = ("arch_configs", "sweeps", "workloads")
+DATA = ("arch_configs", "clusters", "sweeps", "workloads")
 pytestmark = pytest.mark.wheel
 
 

@@ -19,7 +19,7 @@ HELP = "whether files are valid, completely"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", nargs="+", metavar="FILE", help="workloads, architectures, mappings, DRAMs, sweeps")
+    parser.add_argument("files", nargs="+", metavar="FILE", help="workloads, architectures, DRAMs, clusters, ...")
 
 
 def run(arguments: argparse.Namespace) -> Reply:
@@ -101,6 +101,19 @@ def _pim(path: str) -> str:
     return _count(len(read_stacks(load_document(path))), "level")
 
 
+def _cluster(path: str) -> str:
+    from accelsim.cluster import load_system
+
+    system = load_system(path)
+    return f"{_count(system.nodes, 'node')} of {_count(system.devices, 'device')}"
+
+
+def _model(path: str) -> str:
+    from accelsim.cluster import load_model
+
+    return _count(sum(layer.count for layer in load_model(path).layers), "layer")
+
+
 def _sweep(path: str) -> str:
     """A sweep is also checked for names that do not exist: its runs would only say so one by one."""
     from accelsim.arch import load_arch
@@ -119,4 +132,13 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-SUMMARIES = {"workload": _workload, "arch": _arch, "mapping": _mapping, "dram": _dram, "pim": _pim, "sweep": _sweep}
+SUMMARIES = {
+    "workload": _workload,
+    "arch": _arch,
+    "mapping": _mapping,
+    "dram": _dram,
+    "pim": _pim,
+    "cluster": _cluster,
+    "model": _model,
+    "sweep": _sweep,
+}

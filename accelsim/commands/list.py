@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 
 from accelsim.commands.reply import Reply
 from accelsim.commands.rtl import list_hardware
@@ -12,8 +13,13 @@ from accelsim.errors import AccelsimError, nearest
 from accelsim.shipped import data_dir, shipped_names
 from accelsim.yamlfile import load_file
 
-HELP = "names of the shipped workloads, architectures, mappings, DRAMs and sweeps, of units, of hardware"
-MAPPINGS, DRAMS = "arch_configs/mappings", "arch_configs/dram"
+HELP = "names of what is shipped: workloads, architectures, mappings, DRAMs, clusters, models, sweeps, units, hardware"
+FOLDERS = {
+    "mappings": "arch_configs/mappings",
+    "drams": "arch_configs/dram",
+    "clusters": "clusters",
+    "models": "clusters/models",
+}
 Names = list[tuple[str, str]]
 
 
@@ -37,8 +43,7 @@ def _finders() -> dict[str, Callable[[], Names]]:
     return {
         "workloads": _workloads,
         "archs": _archs,
-        "mappings": _mappings,
-        "drams": _drams,
+        **{what: partial(_described, folder) for what, folder in FOLDERS.items()},
         "sweeps": _sweeps,
         "units": _units,
         "rtl": list_hardware,
@@ -57,16 +62,8 @@ def _archs() -> Names:
     return find_archs()
 
 
-def _mappings() -> Names:
-    """Read here: `find_mappings` reads plans too, which needs the parser of expressions."""
-    return _described(MAPPINGS)
-
-
-def _drams() -> Names:
-    return _described(DRAMS)
-
-
 def _described(folder: str) -> Names:
+    """Read here: finding mappings in full reads plans too, which needs the parser of expressions."""
     documents = [(name, load_file(data_dir(folder) / f"{name}.yaml").mapping()) for name in shipped_names(folder)]
     return [(name, " ".join(fields["description"].string().split())) for name, fields in documents]
 

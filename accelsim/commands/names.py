@@ -1,4 +1,4 @@
-"""What a name on the command line means: architecture, workload, mapping, DRAM or sweep, shipped or by path."""
+"""What a name on the command line means: architecture, workload, mapping, DRAM, cluster, ...; by name or path."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ FOLDERS = {
     "mapping": "arch_configs/mappings",
     "dram": "arch_configs/dram",
     "pim": "arch_configs/pim",
+    "cluster": "clusters",
+    "model": "clusters/models",
     "sweep": "sweeps",
 }
 
 
 def kind_of_file(path: Path) -> str:
-    """`arch`, `workload`, `mapping`, `dram`, `pim` or `sweep`, by the first line of the file.
+    """One of `FOLDERS`, by the first line of the file.
 
     Raises:
         AccelsimError: not a file that can be read, or of no kind that is known.

@@ -9,7 +9,7 @@ from accelsim.commands.names import FOLDERS, all_names, find_kinds
 from accelsim.commands.reply import Reply, add_overrides
 from accelsim.errors import AccelsimError, nearest
 from accelsim.yamldump import dump_node
-from accelsim.yamlfile import Node, read_text
+from accelsim.yamlfile import Node, load_file, read_text
 
 HELP = "the YAML behind a name"
 
@@ -63,8 +63,14 @@ def _resolved(kind: str, name: str, overrides: list[str]) -> Node:
         from accelsim.memory.pim import load_document as load_pim
 
         return load_pim(name, overrides)
+    if kind == "cluster":
+        from accelsim.cluster.load import load_document as load_cluster
+
+        return load_cluster(name, overrides)
     if overrides:
-        raise AccelsimError("--set does not apply to a sweep")
+        raise AccelsimError(f"--set does not apply to a {kind}")
+    if kind == "model":
+        return load_file(find_kinds(name)[kind])
     from accelsim.explore import load_sweep
 
     return load_sweep(name).resolved

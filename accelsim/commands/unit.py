@@ -67,11 +67,11 @@ def _reported(value: object) -> str:
 
 
 def _units() -> Mapping[str, Unit]:
-    """The units of the catalogue, and the one that needs the model of DRAM."""
-    from accelsim.memory.pim_unit import PIM
+    """The units of the catalogue, and those that need the model of DRAM."""
+    from accelsim.memory.pim_unit import PIM, PIM_GEMM
     from accelsim.units import UNITS
 
-    return {**UNITS, PIM.name: PIM}
+    return {**UNITS, PIM.name: PIM, PIM_GEMM.name: PIM_GEMM}
 
 
 def _timed(unit: Unit, nodes: Mapping[str, Node]) -> tuple[Any, Any, Timing, Mapping[str, object] | None]:

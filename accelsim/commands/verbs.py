@@ -5,6 +5,7 @@ from __future__ import annotations
 from accelsim.commands import (
     analyze,
     check,
+    cluster,
     compare,
     explore,
     memory,
@@ -34,5 +35,6 @@ VERBS: dict[str, Verb] = {
     "validate": validate,
     "unit": unit,
     "memory": memory,
+    "cluster": cluster,
     "rtl": rtl,
 }

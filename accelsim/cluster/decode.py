@@ -1,0 +1,60 @@
+"""Decoding of a fixed batch: the mean over the tokens of its answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from accelsim.cluster.model import Model, System
+from accelsim.cluster.part import Batch
+from accelsim.cluster.step import step_costs
+from accelsim.cluster.units import add_up
+from accelsim.errors import AccelsimError
+
+MOST_LENGTHS = 32
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """Means of a step: seconds and pJ of all sequences, each of which gets a token."""
+
+    sequences: int
+    seconds: float
+    seconds_by: Mapping[str, float]
+    energy_by: Mapping[str, float]
+
+    @property
+    def tokens_per_s(self) -> float:
+        return self.sequences / self.seconds
+
+    @property
+    def energy_pj(self) -> float:
+        """Of a step; without what no source gives."""
+        return sum(self.energy_by.values())
+
+
+def decode(system: System, model: Model, sequences: int, lengths: tuple[int, int]) -> Decoding:
+    """Steps with caches of `lengths[0]` to `lengths[1]` tokens, the new one included; of many lengths 32 are costed.
+
+    Raises:
+        AccelsimError: no sequences, or lengths that are not ascending from 1.
+    """
+    first, last = lengths
+    if sequences < 1 or not 1 <= first <= last:
+        raise AccelsimError(f"needs sequences, and lengths from 1 upwards; got {sequences} and {first} to {last}")
+    cost_of = step_costs(system, model)
+    costs = [cost_of(Batch(sequences, length)) for length in _spread(first, last)]
+    seconds = sum(cost.seconds for cost in costs) / len(costs)
+    return Decoding(
+        sequences, seconds, _mean([cost.seconds_by for cost in costs]), _mean([cost.energy_by for cost in costs])
+    )
+
+
+def _spread(first: int, last: int) -> list[int]:
+    """All lengths, or the middles of so many equal parts."""
+    count = min(last - first + 1, MOST_LENGTHS)
+    return [first + (2 * at + 1) * (last - first + 1) // (2 * count) for at in range(count)]
+
+
+def _mean(tables: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {name: value / len(tables) for name, value in add_up(*tables).items()}
