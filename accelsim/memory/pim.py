@@ -18,11 +18,15 @@ __all__ = ["Stack", "load_document", "load_stack", "read_stack", "read_stacks"]
 KIND = "arch_configs/pim"
 MOVES = ("query", "scores", "weights", "outputs")
 TIMINGS = ("nBL", "nRCD", "nRP", "nRAS", "nRC", "nRTP", "nCCDS", "nCCDL", "nREFI", "nRFC", "nCWL", "nWR", "nWTRL")
-ENERGY = ("source", "class", "activate", "steps", "write", "outside", "multiply", "softmax", "refresh", "background")
-LEVEL = ("head_dim", "length", "walk", "spacing", "compute", "moves", "read_path", "move_path")
+ENERGY = ("source", "class", "activate", "steps", "write", "outside", "softmax", "refresh", "background")
+LEVEL = (
+    *("head_dim", "length", "walk", "window", "spacing", "compute", "moves", "inputs"),
+    *("read_path", "move_path", "multiply"),
+)
+INPUTS = ("channel", "stack")
 SPACING = ("channel", "rank", "bank_group")
 REQUIRED = (
-    *("schema", "name", "description", "source", "clock_period", "organisation", "timings", "window"),
+    *("schema", "name", "description", "source", "clock_period", "organisation", "timings"),
     *("results_per_move", "levels", "rules", "energy"),
 )
 MOST = 1 << 20
@@ -55,6 +59,7 @@ def read_stack(document: Node, level: str, rules: str, *, power_limit: bool) -> 
     period_ps = entries["clock_period"].quantity("ps")
     if period_ps == 0:
         raise entries["clock_period"].expected("more than 0")
+    chosen = _chosen(entries["levels"], level, "level")
     energy = _energy(entries["energy"])
     ruled = _chosen(entries["rules"], rules, "rule set").fields(("softmax", "append", "power"))
     return Stack(
@@ -64,9 +69,9 @@ def read_stack(document: Node, level: str, rules: str, *, power_limit: bool) -> 
         rows=_size(organisation["row"]),
         burst_bytes=_bytes(organisation["burst"]),
         timings=_timings(entries["timings"], period_ps),
-        window=_size(entries["window"]),
+        window=_size(chosen.fields(LEVEL)["window"]),
         results_per_move=_size(entries["results_per_move"]),
-        level=_level(_chosen(entries["levels"], level, "level"), organisation, energy.step_pj_per_bit),
+        level=_level(chosen, organisation, energy.step_pj_per_bit),
         power=_power(ruled["power"], level) if power_limit else NO_LIMIT,
         softmax=None if ruled["softmax"].value is None else _softmax(ruled["softmax"]),
         append=ruled["append"].boolean(),
@@ -151,9 +156,18 @@ def _level(node: Node, organisation: Mapping[str, Node], steps: Iterable[str]) -
         spacing=(channel, rank, group),
         compute=_compute(entries["compute"]),
         moves=moves,
+        inputs=_word(entries["inputs"], INPUTS),
         read_path=_path(entries["read_path"], steps),
         move_path=_path(entries["move_path"], steps),
+        multiply_pj={_width(entry): _amount(entry, "pJ") for entry in entries["multiply"].mapping().values()},
     )
+
+
+def _word(node: Node, words: tuple[str, ...]) -> str:
+    found = node.name()
+    if found not in words:
+        raise node.expected(" or ".join(words))
+    return found
 
 
 def _compute(node: Node) -> Compute:
@@ -182,7 +196,6 @@ def _energy(node: Node) -> Energy:
         step_pj_per_bit=steps,
         write_path=_path(entries["write"], steps),
         outside_path=_path(entries["outside"], steps),
-        multiply_pj={_width(entry): _amount(entry, "pJ") for entry in entries["multiply"].mapping().values()},
         softmax_pj=_amount(entries["softmax"], "pJ"),
         refresh_pj=_amount(entries["refresh"], "pJ"),
         background_mw=_amount(entries["background"], "mW"),
@@ -202,7 +215,10 @@ def _width(node: Node) -> int:
 
 
 def _power(node: Node, level: str) -> Power:
-    fields = _chosen(node, level, "limit for level").fields(("refill", "most", "MAC", "query", "ACT"))
+    limit = _chosen(node, level, "limit for level")
+    if limit.value is None:
+        return NO_LIMIT
+    fields = limit.fields(("refill", "most", "MAC", "query", "ACT"))
     mac, query, activate = (_count(fields[name]) for name in ("MAC", "query", "ACT"))
     power = Power(_size(fields["refill"]), _size(fields["most"]), mac, query, activate)
     if max(power.mac, power.activate) > power.most:

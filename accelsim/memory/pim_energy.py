@@ -41,7 +41,7 @@ def energy_of(stack: Stack, done: Done) -> dict[str, float | None]:
     return {
         "activate": _product(energy.activate_pj, counts["ACT"] * stack.banks_per_command),
         "read": _product(_path_pj(stack, level.read_path), bursts * bits),
-        "multiply": _product(energy.multiply_pj.get(done.element_bytes), bursts * lanes * done.queries),
+        "multiply": _product(level.multiply_pj.get(done.element_bytes), bursts * lanes * done.queries),
         "move": _product(_path_pj(stack, level.move_path), moves * stack.sizes["pseudo_channel"] * bits),
         "append": _product(_path_pj(stack, energy.write_path), counts["append"] * bits),
         "outside": _product(_path_pj(stack, energy.outside_path), done.outside_bytes * 8),

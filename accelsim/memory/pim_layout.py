@@ -80,6 +80,15 @@ class Matrix:
         """The queries, moved to the multipliers."""
         return self.moves("query", self.queries * self.bursts)
 
+    def inputs(self) -> Integers:
+        """The queries, moved to the multipliers of every channel: by each for itself, or a share by each for all."""
+        if self.stack.level.inputs == "channel":
+            return self.vectors()
+        sizes, each = self.stack.sizes, self.stack.channels * self.stack.sizes["pseudo_channel"]
+        bursts = ceil(self.queries * self.depth * self.element_bytes / (each * self.stack.burst_bytes))
+        groups = [line("query", 0, group) for group in range(sizes["bank_group"])]
+        return np.tile(np.concatenate(groups), (ceil(bursts / len(groups)), 1))[:bursts]
+
     def weights(self) -> Integers:
         """A weight of each vector for each of the queries, moved to the multipliers."""
         return self.moves("weights", self.queries * ceil(self.positions / self.lanes))

@@ -9,7 +9,7 @@ from math import ceil, prod
 
 from accelsim.errors import AccelsimError
 
-DIMENSIONS = ("pseudo_channel", "rank", "bank_group", "bank", "column")
+DIMENSIONS = ("pseudo_channel", "rank", "bank_group", "bundle", "bank", "column")
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,9 @@ class Level:
         walk: dimensions that commands walk through, the last fastest.
         spacing: cycles between MACs of a channel, of a rank, of a bank group.
         moves: of each kind of move the dimensions whose parts it serves one after another, the last fastest.
+        inputs: who hears a move of inputs of a matrix product: the channel, or the whole stack.
         read_path, move_path: steps, of those that have an energy, from a cell to the multipliers, and of a move.
+        multiply_pj: energy of a product and its sum, by bytes of an element; None is not known.
     """
 
     head_dim: tuple[str, ...]
@@ -38,8 +40,10 @@ class Level:
     spacing: tuple[int, int, int]
     compute: Compute
     moves: Mapping[str, tuple[str, ...]]
+    inputs: str
     read_path: tuple[str, ...]
     move_path: tuple[str, ...]
+    multiply_pj: Mapping[int, Fraction | None]
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,6 @@ class Energy:
         activate_pj: of a row of one bank, with its precharge.
         step_pj_per_bit: of each step of the ways that data take.
         write_path, outside_path: steps of a burst that is written, and of queries and results outside the stack.
-        multiply_pj: of a product and its sum, by bytes of an element.
         softmax_pj: of a score.
         refresh_pj: of a pseudo-channel.
     """
@@ -83,7 +86,6 @@ class Energy:
     step_pj_per_bit: Mapping[str, Fraction | None]
     write_path: tuple[str, ...]
     outside_path: tuple[str, ...]
-    multiply_pj: Mapping[int, Fraction | None]
     softmax_pj: Fraction | None
     refresh_pj: Fraction | None
     background_mw: Fraction | None
@@ -132,20 +134,20 @@ class Stack:
         return prod(self.sizes[name] for name in names)
 
 
-def with_queries(stack: Stack, queries: int) -> Stack:
+def with_queries(stack: Stack, queries: int, name: str = "group") -> Stack:
     """The stack as MACs see it that multiply what they read with so many queries.
 
     The next MAC of a channel waits for the multipliers: cycles x ceil(queries x burst / width) lie between two.
 
     Raises:
-        AccelsimError: no queries, or a MAC that takes more tokens than there can be.
+        AccelsimError: led by the parameter's name: no queries, or a MAC that takes more tokens than there can be.
     """
     if queries < 1:
-        raise AccelsimError(f"group: must be at least 1, got {queries}")
+        raise AccelsimError(f"{name}: must be at least 1, got {queries}")
     level, power = stack.level, stack.power
     mac = power.mac + (queries - 1) * power.query
     if mac > power.most:
-        raise AccelsimError(f"group: a MAC of {queries} queries takes {mac} tokens of power; at most {power.most} fit")
+        raise AccelsimError(f"{name}: a MAC of {queries} queries takes {mac} tokens of power; at most {power.most} fit")
     busy = level.compute.cycles * ceil(queries * stack.burst_bytes / level.compute.width_bytes)
     spacing = (max(level.spacing[0], busy), *level.spacing[1:])
     return replace(stack, level=replace(level, spacing=spacing), power=replace(power, mac=mac))

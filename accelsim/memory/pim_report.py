@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from accelsim.memory.energy import total
 from accelsim.memory.pim_energy import Done, energy_of
+from accelsim.memory.pim_gemm import Gemm
 from accelsim.memory.pim_model import Stack
 from accelsim.memory.pim_run import Run
 from accelsim.memory.pim_stream import Job
@@ -32,6 +33,24 @@ def attention_done(work: Job, run: Run) -> Done:
     scores = sum(work.lengths) * work.group
     outside = vectors * work.head_dim * work.element_bytes
     return Done(run.cycles, stack_counts(run), work.group, work.element_bytes, scores, outside)
+
+
+def gemm_report(stack: Stack, work: Gemm, run: Run) -> Mapping[str, object]:
+    """Of a stack; `utilization` is products of the job over what all multipliers could do in its time."""
+    rate = stack.channels * stack.banks_per_command * stack.level.compute.width_bytes / work.element_bytes
+    most = rate / stack.level.compute.cycles * run.cycles
+    cycles = [channel.cycles for channel in run.channels]
+    return {
+        "imbalance": max(cycles) * len(cycles) / sum(cycles),
+        "utilization": work.products / most,
+        **done_report(stack, gemm_done(work, run)),
+    }
+
+
+def gemm_done(work: Gemm, run: Run) -> Done:
+    """What the stack did for the product: inputs come into it once, results leave it."""
+    outside = work.tokens * (work.inputs + work.outputs) * work.element_bytes
+    return Done(run.cycles, stack_counts(run), work.tokens, work.element_bytes, 0, outside)
 
 
 def stack_counts(run: Run) -> Mapping[str, int]:

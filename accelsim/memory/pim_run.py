@@ -1,8 +1,8 @@
-"""Run decode attention on a stack: the commands of its channels, issued, and what that took."""
+"""Run a stack: the commands of its channels, issued, and what that took; decode attention first of all."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,17 +11,18 @@ from accelsim.errors import AccelsimError, nearest
 from accelsim.memory import pim_kernel as kernel
 from accelsim.memory.model import Integers
 from accelsim.memory.pim_channel import write_to_close, write_to_read
-from accelsim.memory.pim_deal import DEALS
-from accelsim.memory.pim_layout import PURPOSES
+from accelsim.memory.pim_deal import DEALS, Lengths
+from accelsim.memory.pim_layout import NONE, PURPOSES
 from accelsim.memory.pim_model import Stack, with_queries
 from accelsim.memory.pim_stream import Job, channel_commands
 
+NO_LOG: Integers = np.zeros((0, 4), np.int64)
 ROW_COMMANDS = {kernel.ACT: "ACT", kernel.PRE: "PRE", kernel.PREA: "PREA", kernel.REF: "REF"}
 
 
 @dataclass(frozen=True)
 class ChannelRun:
-    """What a channel did for pairs of those lengths: cycles to its last command, and how often each command."""
+    """What a channel did for matrices of those lengths: cycles to its last command, and how often each command."""
 
     lengths: tuple[int, ...]
     cycles: int
@@ -65,10 +66,19 @@ def run_attention(stack: Stack, work: Job, deal: str = "in-turn") -> Run:
     stack = with_queries(stack, work.group)
     dealt = DEALS[deal](work.lengths, stack.channels)
     sharers = sum(1 for lengths in dealt if lengths)
-    found: dict[tuple[int, ...], ChannelRun] = {}
-    slowest, kept = -1, np.zeros((0, 4), np.int64)
-    for lengths in dict.fromkeys(dealt):
-        commands = channel_commands(stack, work, lengths, sharers)
+    return run_channels(stack, dealt, lambda lengths: channel_commands(stack, work, lengths, sharers))
+
+
+def run_channels(stack: Stack, dealt: Sequence[Lengths], commands_of: Callable[[Lengths], Integers]) -> Run:
+    """Issue the commands of all channels, those that have the same lengths once.
+
+    Args:
+        commands_of: the commands of a channel that has some.
+    """
+    found: dict[Lengths, ChannelRun] = {(): ChannelRun((), 0, count_commands(NONE, NO_LOG))}
+    slowest, kept = 0, NO_LOG
+    for lengths in dict.fromkeys(each for each in dealt if each):
+        commands = commands_of(lengths)
         cycles, log = issue(stack, commands)
         found[lengths] = ChannelRun(lengths, cycles, count_commands(commands, log))
         if cycles > slowest:
@@ -85,8 +95,6 @@ def count_commands(commands: Integers, log: Integers) -> Mapping[str, int]:
 
 def issue(stack: Stack, commands: Integers) -> tuple[int, Integers]:
     """The cycles that a channel takes for its commands, and what it issued when: lines as `pim_kernel.run` has them."""
-    if len(commands) == 0:
-        return 0, np.zeros((0, 4), np.int64)
     cycles, log = kernel.run(commands, _rules(stack), np.array(gaps(stack), np.int64))
     return int(cycles), log
 

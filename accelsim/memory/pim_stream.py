@@ -14,7 +14,6 @@ from accelsim.memory.model import Integers
 from accelsim.memory.pim_kernel import APPEND, KIND, LASTS, PURPOSE
 from accelsim.memory.pim_layout import (
     BETWEEN,
-    NONE,
     PURPOSES,
     Block,
     Matrix,
@@ -73,7 +72,7 @@ def channel_commands(stack: Stack, work: Job, lengths: Sequence[int], sharers: i
     check_elements(stack, work.element_bytes)
     pairs = _placed(stack, work, lengths, sharers)
     check_macs("pairs", 2 * sum(pair.matrix.reads for pair in pairs))
-    return np.concatenate([NONE, *_channel(pairs)])
+    return np.concatenate(list(_channel(pairs)))
 
 
 def softmax_cycles(stack: Stack, scores: int, sharers: int) -> int:

@@ -1,4 +1,4 @@
-"""Timing of processing in memory: decode attention by multipliers in a stack of DRAM, command by command."""
+"""Timing of processing in memory: jobs of multipliers in a stack of DRAM, command by command."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from accelsim.errors import AccelsimError
 from accelsim.memory.pim import load_stack
 from accelsim.memory.pim_deal import DEALS, spread_lengths
 from accelsim.memory.pim_fields import Flag, Maybe, Sizes
+from accelsim.memory.pim_gemm import Gemm, run_gemm
 from accelsim.memory.pim_model import Stack
-from accelsim.memory.pim_report import attention_report
+from accelsim.memory.pim_report import attention_report, gemm_report
 from accelsim.memory.pim_run import Run, run_attention
 from accelsim.memory.pim_stream import Attention, Job, RaggedAttention
 from accelsim.units.catalog import Unit
@@ -25,9 +26,9 @@ MOST_PAIRS, MOST_POSITIONS, MOST_DEPTH, MOST_GROUP = 2**16, 2**20, 2**12, 2**10
 
 @dataclass(frozen=True)
 class PimParams(Checked):
-    """The stack: HBM3 with multipliers at every bank, every bank group or every pseudo-channel."""
+    """The stack: HBM3 with multipliers at every bank, bank group or pseudo-channel, or on its logic die."""
 
-    level: Annotated[str, Choice("where the multipliers sit", ("bank", "bank-group", "buffer"))]
+    level: Annotated[str, Choice("where the multipliers sit", ("bank", "bank-group", "buffer", "logic"))]
     bytes: Annotated[int, Size("bytes of an element", high=8)]
     power_limit: Annotated[bool, Flag("whether power limits MACs and activations")]
     rules: Annotated[str, Word("rules of its file, arch_configs/pim: released or corrected")] = "released"
@@ -49,6 +50,15 @@ class PairsOfHeads(Checked):
     deal: Annotated[str, Choice("how pairs come to channels", tuple(DEALS))] = "in-turn"
 
 
+@dataclass(frozen=True)
+class Product(Checked):
+    """The job: m tokens times weights of k x n."""
+
+    m: Annotated[int, Size("tokens", high=MOST_GROUP)]
+    k: Annotated[int, Size("inputs of a token, rows of the weights", high=MOST_POSITIONS)]
+    n: Annotated[int, Size("outputs of a token, columns of the weights", high=MOST_POSITIONS)]
+
+
 def timing(params: PimParams, shape: PairsOfHeads) -> Timing:
     """An edge is a cycle of the stack's clock; the last output is the last sum of P x V that leaves its multipliers.
 
@@ -68,6 +78,36 @@ def timing(params: PimParams, shape: PairsOfHeads) -> Timing:
 def report(params: PimParams, shape: PairsOfHeads) -> Mapping[str, object]:
     """How evenly channels were loaded, seconds, commands, energy. Raises AccelsimError as `timing` does."""
     return attention_report(_stack(params), _job(params, shape), _ran(params, shape))
+
+
+def gemm_timing(params: PimParams, shape: Product) -> Timing:
+    """An edge is a cycle of the stack's clock; the last output is the last result that leaves its multipliers.
+
+    Weights lie in all channels, commands are issued as `timing` does, inputs first; the slowest channel counts.
+
+    Source: AttAcc (ASPLOS 2024) for commands, Duplex (MICRO 2024) for weights over all pseudo-channels. Assumes that
+    the multipliers hold the inputs and the sums of all tokens.
+
+    Raises:
+        AccelsimError: unknown rules, elements that do not fit a burst, weights that do not fit the stack, more tokens
+            than the limit of power allows, too many commands.
+    """
+    cycles = _gemm_ran(params, shape).cycles
+    return Timing(cycles - 1, cycles - 1, cycles)
+
+
+def report_gemm(params: PimParams, shape: Product) -> Mapping[str, object]:
+    """Seconds, utilization of multipliers, commands, energy. Raises AccelsimError as `gemm_timing` does."""
+    return gemm_report(_stack(params), _gemm(params, shape), _gemm_ran(params, shape))
+
+
+@lru_cache(maxsize=1)
+def _gemm_ran(params: PimParams, shape: Product) -> Run:
+    return run_gemm(_stack(params), _gemm(params, shape))
+
+
+def _gemm(params: PimParams, shape: Product) -> Gemm:
+    return Gemm(shape.m, shape.k, shape.n, params.bytes)
 
 
 @lru_cache(maxsize=1)
@@ -100,3 +140,6 @@ def _job(params: PimParams, shape: PairsOfHeads) -> Job:
 
 
 PIM = Unit("pim", "stack of DRAM with multipliers: decode attention", PimParams, PairsOfHeads, timing, report)
+PIM_GEMM = Unit(
+    "pim-gemm", "stack of DRAM with multipliers: a matrix product", PimParams, Product, gemm_timing, report_gemm
+)

@@ -88,8 +88,8 @@ def test_softmax_passes_over_the_scores_of_all_queries() -> None:
 @pytest.mark.parametrize("rules", ["released", "corrected"])
 @pytest.mark.parametrize("level", LEVELS)
 def test_the_kernel_does_what_the_channel_says_of_groups(level: str, rules: str) -> None:
-    stack, work = with_queries(stack_of(level, rules), 3), Attention(40, 90, 100, 2, 3)
-    commands = channel_commands(stack, work, (90, 90, 50), sharers=16)
+    stack, work = with_queries(stack_of(level, rules), 3), Attention(40, 30, 100, 2, 3)
+    commands = channel_commands(stack, work, (30, 30, 20), sharers=16)
     cycles, log = issue(stack, commands)
     assert (cycles, [tuple(line) for line in log.tolist()]) == pim_channel.run(stack, commands, gaps(stack))
 

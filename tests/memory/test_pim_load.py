@@ -59,7 +59,7 @@ def test_every_dimension_is_divided_or_walked() -> None:
         ("multiply: {2: 0.32 pJ}", "multiply: {two: 0.32 pJ}", 'a key must be bytes of an element, got "two"'),
         ("row: 16384, ", "", 'organisation: missing key "row"'),
         ("schema: accelsim/pim/1", "schema: accelsim/dram/1", 'must be "accelsim/pim/1"'),
-        ("bank: 4,", "bank: 64,", "64 sets of banks to walk through; at most 62 are supported"),
+        ("bank: 2,", "bank: 32,", "64 sets of banks to walk through; at most 62 are supported"),
     ],
 )
 def test_malformed_files_are_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
@@ -85,7 +85,7 @@ def test_the_probe(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--set", "level=bnk"], 'level: must be bank, bank-group or buffer, got "bnk"; did you mean "bank"?'),
+        (["--set", "level=bnk"], 'level: must be bank, bank-group, buffer or logic, got "bnk"; did you mean "bank"?'),
         (["--set", "rules=corected"], 'rules: no rule set named "corected"; did you mean "corrected"?'),
         (["--set", "bytes=3"], "bytes: must divide a burst of 32 bytes, got 3"),
         (["--set", "power_limit=1"], 'power_limit: must be true or false, got "1"'),
