@@ -150,7 +150,7 @@ def test_errors_have_their_place(
 
 def test_the_list_of_units(capsys: pytest.CaptureFixture[str]) -> None:
     status, found = reply(capsys, "list", "units")
-    assert (status, [entry["name"] for entry in found["units"]]) == (0, [*UNITS, "pim"])
+    assert (status, [entry["name"] for entry in found["units"]]) == (0, [*UNITS, "pim", "pim-gemm"])
     rows = found["units"][0]["parameters"][0]
     assert rows == {
         "name": "rows",
