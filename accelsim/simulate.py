@@ -24,6 +24,7 @@ from accelsim.workload import Step, Workload, load_workload, steps
 from accelsim.yamlfile import Node
 
 if TYPE_CHECKING:
+    from accelsim.program.served import Served
     from accelsim.program.timed import Timed
 
 DEPTHS = ("bound", "analytic", "cycle")
@@ -91,7 +92,24 @@ def _executed(
     found = timed(placements, workload.name, skip, trace)
     costs = [(p.step, cost) for p, cost in zip(placements, found.costs, strict=True)]
     result = _result(arch, workload, "cycle", costs, placements)
-    return replace(result, waits=found.waits, bound_by=found.bound_by), found
+    result = replace(result, waits=found.waits, bound_by=found.bound_by)
+    return (_with_commands(result, found.served) if found.served else result), found
+
+
+def _with_commands(result: Result, served: Served) -> Result:
+    """The result with what a DRAM did; the energy of its commands, where it is known, instead of that of accesses."""
+    level, energy, scope = served.level, result.energy_by, result.scope
+    if energy is not None and served.energy_pj is not None:
+        energy = {**energy, level: served.energy_pj}
+        scope = tuple(served.scope if said.startswith(f"{level}: ") else said for said in scope)
+    return replace(
+        result,
+        actions={**result.actions, f"{level}.commands": served.actions},
+        energy_by=energy,
+        scope=scope,
+        notes=(*result.notes, served.note),
+        provenance={**result.provenance, level: served.provenance},
+    )
 
 
 def simulate_named(

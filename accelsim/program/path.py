@@ -18,6 +18,7 @@ class Leg:
         what: the resource that the ticks of the leg are spent on.
         since: the tick of the start.
         busy: ticks from the start to the end of the claims; 0 before that end.
+        moved: ticks from the start until what a DRAM was asked for has passed; 0 for anything else, and before that.
         whole: ticks from the start to the result; 0 before it exists.
         root: the leg of the latest mark that the path leads through, as its place there.
     """
@@ -27,6 +28,7 @@ class Leg:
     since: int
     root: int = 0
     busy: int = 0
+    moved: int = 0
     whole: int = 0
 
     def until(self, cause: str, now: int) -> Path:
@@ -34,13 +36,13 @@ class Leg:
         ticks = now - self.since
         if not ticks:
             return self.path
-        path = self.path.copy()
-        if self.busy:
+        path, work = self.path.copy(), max(self.busy, self.moved)
+        if work:
             key = cause, self.what
-            path[key] = path.get(key, 0) + self.busy
-        if ticks > self.busy:
+            path[key] = path.get(key, 0) + work
+        if ticks > work:
             key = cause, "latency"
-            path[key] = path.get(key, 0) + ticks - self.busy
+            path[key] = path.get(key, 0) + ticks - work
         return path
 
 

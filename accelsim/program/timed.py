@@ -12,18 +12,23 @@ from accelsim.mapping.bind import Placement
 from accelsim.program.execute import Run, execute
 from accelsim.program.lower.program import program_of, unit_of
 from accelsim.program.model import Program
+from accelsim.program.served import Served, served
 from accelsim.result import Part, Wait, Waits
 
 
 @dataclass(frozen=True)
 class Timed:
-    """A program that has run; `costs` are those of depth `analytic` with the times of the run."""
+    """A program that has run; `costs` are those of depth `analytic` with the times of the run.
+
+    `served`: what became of the commands of a DRAM, where they were simulated.
+    """
 
     program: Program
     run: Run
     costs: tuple[StepCost, ...]
     waits: Waits
     bound_by: str
+    served: Served | None = None
 
 
 @lru_cache(maxsize=8)
@@ -38,7 +43,12 @@ def timed(placements: tuple[Placement, ...], name: str, skip: bool = True, trace
     run = execute(program, skip=skip, trace=trace)
     per_cycle = program.ticks_per_s / placements[0].arch.clock_hz
     waits = _waits(program, run, per_cycle)
-    return Timed(program, run, _costs(placements, program, run), waits, _bound_by(waits))
+    return Timed(program, run, _costs(placements, program, run), waits, _bound_by(waits), _served(program, run))
+
+
+def _served(program: Program, run: Run) -> Served | None:
+    setups = {resource.name: resource.memory.setup for resource in program.resources if resource.memory}
+    return next((served(name, setups[name], found) for name, found in run.channels.items()), None)
 
 
 def _costs(placements: tuple[Placement, ...], program: Program, run: Run) -> tuple[StepCost, ...]:
@@ -56,7 +66,7 @@ def _costs(placements: tuple[Placement, ...], program: Program, run: Run) -> tup
 
 
 def _waits(program: Program, run: Run, per_cycle: Fraction) -> Waits:
-    channels = {resource.name for resource in program.resources if resource.rate is not None}
+    channels = {resource.name for resource in program.resources if resource.is_channel}
     path: dict[tuple[str, str], Fraction] = {}
     for (cause, what), ticks in run.path.items():
         named = what if what in channels and cause in ("dependency", "resource") else cause

@@ -86,6 +86,8 @@ class Why:
         """A result exists."""
         leg = self.latest = instance.leg
         leg.whole = self.machine.now - leg.since
+        if instance.data:
+            leg.moved = instance.data - leg.since
 
     def roomy(self, buffer: str) -> None:
         """What finished last gave room back."""

@@ -144,7 +144,7 @@ class _Lanes:
 
     def track(self, name: str, lane: int) -> Track:
         resource = self.resources[name]
-        return Track(name if resource.count == 1 else f"{name}[{lane}]", name, resource.rate is not None)
+        return Track(name if resource.count == 1 else f"{name}[{lane}]", name, resource.is_channel)
 
     def spans(self, start: Start, task: Task) -> Iterator[Span]:
         """One for each resource that the task claims."""

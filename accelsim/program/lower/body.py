@@ -63,7 +63,10 @@ def clock_of(placements: Sequence[Placement], works: Sequence[Mapping[str, Work]
 
 @dataclass(frozen=True)
 class Setup:
-    """A group and what it is lowered with, the placement as the group sees it; `prefix` leads every name."""
+    """A group and what it is lowered with, the placement as the group sees it; `prefix` leads every name.
+
+    `layout`: as in `Setting`.
+    """
 
     placement: Placement
     counter: Counter
@@ -72,6 +75,7 @@ class Setup:
     clock: Clock
     tables: Tables
     prefix: str
+    layout: Mapping[str, int]
 
 
 def lowered(setup: Setup, resources: Mapping[str, str]) -> Lowered:
@@ -84,7 +88,9 @@ def lowered(setup: Setup, resources: Mapping[str, str]) -> Lowered:
     tasks = {name: replace(found[name][0], after=_after(nest, runs, run)) for name, run in runs.items()}
     tasks, in_flight = _scheduled(nest, setup.group, runs, tasks, setup.works)
     per_s, prefix = setup.clock.per_s, setup.prefix
-    moves = moves_of(Setting(nest, setup.counter, setup.group, runs, setup.tables, in_flight, per_s, prefix))
+    moves = moves_of(
+        Setting(nest, setup.counter, setup.group, runs, setup.tables, in_flight, per_s, prefix, setup.layout)
+    )
     named = [_named(task, prefix) for task in tasks.values()]
     joints = [_joint(setup, nest, runs, task) for task in setup.group.together]
     held = joined(_held([*moves.tasks, *named], moves), joints)

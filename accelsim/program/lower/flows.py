@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -53,7 +53,10 @@ def channel_of(level: Level | None, kind: AccessKind) -> Channel | None:
 
 @dataclass(frozen=True)
 class Setting:
-    """What the transfers of a group are made from; `prefix` leads every name of the group."""
+    """What the transfers of a group are made from; `prefix` leads every name of the group.
+
+    `layout`: where every tensor begins in a DRAM whose commands are simulated, by its name in the workload.
+    """
 
     nest: Nest
     counter: Counter
@@ -63,6 +66,7 @@ class Setting:
     in_flight: int
     ticks_per_s: Fraction
     prefix: str
+    layout: Mapping[str, int]
 
     @property
     def off_chip(self) -> Level:

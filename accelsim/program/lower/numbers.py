@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from accelsim.einsum.affine import NEVER
 from accelsim.einsum.ast import And, Coordinate, Index, IndexExpr, IndexOp, Int, Lookup, Predicate
 from accelsim.errors import AccelsimError, Mark
+from accelsim.memory.bursts import Run
 from accelsim.program.lower.conditions import condition_of
 from accelsim.program.lower.shares import Share
-from accelsim.program.model import Table
+from accelsim.program.model import Places, Table
 
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -48,6 +49,7 @@ class Tables:
     """
 
     found: dict[tuple[tuple[int, ...], bytes], Table] = field(default_factory=dict)
+    places: dict[tuple[tuple[int, ...], tuple[tuple[Run, ...], ...]], Places] = field(default_factory=dict)
     grains: dict[str, int] = field(default_factory=dict)
 
     def entry(self, share: Share) -> IndexExpr:
@@ -58,6 +60,11 @@ class Tables:
             self.found[key] = Table(f"T{len(self.found)}", share.values.shape, values)
         indices = tuple(Index(Coordinate(loop), None, HERE) for loop in share.loops)
         return Lookup(self.found[key].name, indices, HERE)
+
+    def placed(self, shape: tuple[int, ...], tiles: tuple[tuple[Run, ...], ...]) -> str:
+        """The name of the places of tiles in a DRAM."""
+        name = f"P{len(self.places)}"
+        return self.places.setdefault((shape, tiles), Places(name, shape, tiles)).name
 
 
 def amount(tables: Tables, nest: Existing, shares: Sequence[Share], scale: Fraction = Fraction(1)) -> Amount:

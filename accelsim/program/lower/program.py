@@ -6,17 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import gcd, lcm
 
+from accelsim.arch.model import Level, Port
 from accelsim.cost.analytic import step_cost
 from accelsim.cost.images import Counter
 from accelsim.einsum.ast import IndexExpr, IndexOp, Int
 from accelsim.mapping.bind import Placement
-from accelsim.program.lower.body import Orders, Setup, clock_of, lowered, orders_of
+from accelsim.memory.setup import device_of
+from accelsim.program.lower.body import Clock, Orders, Setup, clock_of, lowered, orders_of
 from accelsim.program.lower.engine import is_moved_by_engine
 from accelsim.program.lower.numbers import Tables
-from accelsim.program.model import Body, Loop, Order, Program, Resource, Seq, Task, Tree
+from accelsim.program.lower.places import layout_of
+from accelsim.program.model import Body, Loop, Memory, Order, Program, Resource, Seq, Task, Tree
 
 SEPARATOR = "-in-order-"
 MOST_TICKS = 1 << 80
+PS_PER_S = 10**12
 
 
 def program_of(placements: Sequence[Placement], name: str) -> Program:
@@ -27,7 +31,7 @@ def program_of(placements: Sequence[Placement], name: str) -> Program:
             operator.
     """
     works = [step_cost(placement).works for placement in placements]
-    clock, tables = clock_of(placements, works), Tables()
+    clock, tables, layout = clock_of(placements, works), Tables(), layout_of(placements)
     groups = [
         (placement, group, table)
         for placement, table in zip(placements, works, strict=True)
@@ -45,13 +49,14 @@ def program_of(placements: Sequence[Placement], name: str) -> Program:
                 clock,
                 tables,
                 prefix_of(placements, placement, group.name),
+                layout,
             ),
             {unit: names[unit, order] for unit, (order, _) in said.items()},
         )
         for (placement, group, table), said in zip(groups, orders, strict=True)
     ]
     channels = tuple(
-        Resource(port.name, rate=None if is_moved_by_engine(level) else port.bytes_per_s / clock.per_s)
+        _channel(level, port, clock)
         for level in placements[0].arch.levels
         for port in level.ports
         if any(port.name in part.channels for part in parts)
@@ -63,19 +68,31 @@ def program_of(placements: Sequence[Placement], name: str) -> Program:
         Seq(tuple(part.tree for part in parts)),
         tuple(buffer for part in parts for buffer in part.buffers),
         tuple(tables.found.values()),
+        tuple(tables.places.values()),
     )
     seconds = sum(step_cost(placement).seconds for placement in placements)
     finest = int(MOST_TICKS / (seconds * program.ticks_per_s * len(groups))) if seconds else 1
     return finer(program, _split_of_tick(program, tables, finest))
 
 
-def _split_of_tick(program: Program, tables: Tables, most: int) -> int:
-    """Into how many parts to split a tick so that transfers take whole ticks; 1 where the numbers would be too large.
+def _channel(level: Level, port: Port, clock: Clock) -> Resource:
+    """A port of a level: bytes per tick, the DRAM behind it, or neither where an engine moves tiles."""
+    if level.dram:
+        period = device_of(level.dram).tick_ps * clock.per_s / PS_PER_S
+        return Resource(port.name, memory=Memory(level.dram, period))
+    return Resource(port.name, rate=None if is_moved_by_engine(level) else port.bytes_per_s / clock.per_s)
 
-    Remainders would be kept by the channel all the same; without any, a state recurs sooner.
+
+def _split_of_tick(program: Program, tables: Tables, most: int) -> int:
+    """Into how many parts to split a tick so that transfers, and ticks of a DRAM, take whole ticks; 1 where the numbers
+    would be too large.
+
+    Remainders would be kept by the channel all the same; without any, a state recurs sooner. What a DRAM says is
+    rounded up to whole ticks.
     """
     rates = [(r.rate, tables.grains[r.name]) for r in program.resources if r.rate is not None]
-    parts = lcm(*(rate.numerator // gcd(rate.numerator, grain * rate.denominator) for rate, grain in rates))
+    periods = [resource.memory.period.denominator for resource in program.resources if resource.memory]
+    parts = lcm(*(rate.numerator // gcd(rate.numerator, grain * rate.denominator) for rate, grain in rates), *periods)
     return parts if parts <= most else 1
 
 
@@ -83,13 +100,17 @@ def finer(program: Program, parts: int) -> Program:
     """The same program in ticks that are `parts` times shorter."""
     if parts == 1:
         return program
-    resources = tuple(replace(r, rate=r.rate / parts if r.rate is not None else None) for r in program.resources)
     return replace(
         program,
         ticks_per_s=program.ticks_per_s * parts,
-        resources=resources,
+        resources=tuple(_finer_resource(resource, parts) for resource in program.resources),
         root=_finer_tree(program.root, parts),
     )
+
+
+def _finer_resource(resource: Resource, parts: int) -> Resource:
+    memory = resource.memory and replace(resource.memory, period=resource.memory.period * parts)
+    return replace(resource, rate=resource.rate / parts if resource.rate is not None else None, memory=memory)
 
 
 def _finer_tree(tree: Tree, parts: int) -> Tree:

@@ -14,43 +14,19 @@ from itertools import product
 from math import prod
 
 import numpy as np
-from numpy.typing import NDArray
 
 from accelsim.cost.images import Counter, View, Visit
 from accelsim.einsum.affine import NEVER, Scope, mentioned, simplify
-from accelsim.einsum.ast import (
-    And,
-    Coordinate,
-    Index,
-    IndexExpr,
-    IndexOp,
-    Int,
-    Lookup,
-    MapCall,
-    Not,
-    Predicate,
-    Size,
-    Test,
-)
+from accelsim.einsum.ast import Index, IndexExpr, IndexOp, Int, MapCall, Predicate, Size
 from accelsim.einsum.cascade import Einsum
 from accelsim.einsum.fold import DROP, Fold
 from accelsim.einsum.walk import coordinates
 from accelsim.errors import AccelsimError
 from accelsim.mapping.bind import Placement
+from accelsim.program.lower.grid import Flags, Integers, evaluated, flags_of, placed_at
 from accelsim.program.values import Values
 
-Integers = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 MOST_TILES, MOST_POINTS = 1 << 21, 1 << 24
-COMPARE = {
-    "<": np.less,
-    "<=": np.less_equal,
-    "==": np.equal,
-    "!=": np.not_equal,
-    ">=": np.greater_equal,
-    ">": np.greater,
-}
-ARITHMETIC = {"+": np.add, "-": np.subtract, "*": np.multiply, "//": np.floor_divide, "%": np.remainder}
 
 
 @dataclass(frozen=True)
@@ -185,7 +161,7 @@ def shares(
     """The factors of a count of distinct images by iteration; `first`: of those that no earlier iteration has."""
     sizes, digits = counter.shapes.sizes, counter.digits
     scope = Scope(counter.values, sizes, counter.shapes.cascade.maps)
-    simple = tuple(_simplified(look, scope) for look in looks)
+    simple = tuple(simplified(look, scope) for look in looks)
     tied = {name for look in simple for name in _tied(look)}
     if len(simple) > 1:
         tied |= {name for look in simple for name in folds if name not in look.own and folds[name] != DROP}
@@ -199,7 +175,8 @@ def shares(
     return tuple(found)
 
 
-def _simplified(look: Look, scope: Scope) -> Look:
+def simplified(look: Look, scope: Scope) -> Look:
+    """The look with sizes as numbers and what is always so left out of its condition."""
     present = True if look.present is None else simplify(look.present, scope)
     kept = None if present is True else NEVER if present is False else present
     places = tuple((replace(index, expr=_numbers(index.expr, scope.values)), size) for index, size in look.places)
@@ -345,52 +322,14 @@ def _images(
     grid = dict(zip((axis.name for axis in own), np.ix_(*(within[axis.name] for axis in own)), strict=True))
     key, inside = np.zeros(shape, dtype=np.int64), np.ones(shape, dtype=np.bool_)
     if look.present is not None:
-        inside &= _flags(look.present, grid, maps)
+        inside &= flags_of(look.present, grid, maps)
     for axis in axes:
         key = key * axis.fold.places(axis.size) + (axis.fold.apply(grid[axis.name]) if axis in own else 0)
     for index, size in look.places:
-        place, kept = _placed(_evaluated(index.expr, grid, maps), index.edge, size)
+        place, kept = placed_at(evaluated(index.expr, grid, maps), index.edge, size)
         key, inside = key * size + place, inside & kept
     found: Integers = np.unique(key[inside])
     return found
-
-
-def _placed(value: Integers, edge: str | None, size: int) -> tuple[Integers, Flags]:
-    """Where an index reads; what a `zero` edge replaces is not read."""
-    if edge == "wrap":
-        return value % size, np.ones_like(value, dtype=np.bool_)
-    inside = (value >= 0) & (value < size)
-    return np.clip(value, 0, size - 1), np.ones_like(inside) if edge == "clamp" else inside
-
-
-def _flags(predicate: Predicate, grid: Mapping[str, Integers], maps: Mapping[str, tuple[int, ...]]) -> Flags:
-    match predicate:
-        case Test(op, left, right):
-            found: Flags = COMPARE[op](_evaluated(left, grid, maps), _evaluated(right, grid, maps))
-            return found
-        case Not(inner):
-            return ~_flags(inner, grid, maps)
-    flags = [_flags(part, grid, maps) for part in predicate.parts]
-    total = flags[0]
-    for other in flags[1:]:
-        total = total & other if isinstance(predicate, And) else total | other
-    return total
-
-
-def _evaluated(expr: IndexExpr, grid: Mapping[str, Integers], maps: Mapping[str, tuple[int, ...]]) -> Integers:
-    match expr:
-        case Int(value):
-            return np.asarray(value, dtype=np.int64)
-        case Coordinate(name):
-            return grid[name]
-        case IndexOp(op, left, right):
-            found: Integers = ARITHMETIC[op](_evaluated(left, grid, maps), _evaluated(right, grid, maps))
-            return found
-        case MapCall(name, argument):
-            return np.asarray(maps[name], dtype=np.int64)[_evaluated(argument, grid, maps)]
-        case Lookup(tensor):
-            raise AccelsimError(f"not supported yet at depth cycle: a mask or index that depends on data of {tensor}")
-    raise AccelsimError(f"an index has no value for {type(expr).__name__}")
 
 
 def _listed(axes: Sequence[Axis]) -> str:

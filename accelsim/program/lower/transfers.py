@@ -22,6 +22,7 @@ from accelsim.program.lower.engine import is_moved_by_engine, transfer_span
 from accelsim.program.lower.flows import Channel, Flow, Setting, channel_of, fills, streams
 from accelsim.program.lower.nest import edges, ended, in_turn
 from accelsim.program.lower.numbers import Amount, amount, conjunction_of
+from accelsim.program.lower.places import Moved, place_of
 from accelsim.program.lower.room import Moves, hold_result, placed, room
 from accelsim.program.model import Edge, Kind, Task, Transfer
 
@@ -115,8 +116,8 @@ def _load(setting: Setting, moves: Moves, life: Life, fill: Fill, stores: Sequen
     for channel, what, moved in hops:
         if channel is not None and moved.largest:
             name = moves.named(f"{setting.prefix}{life.tensor}.{what}")
-            row = _row(setting, life, flow.uses[0])
-            moves.tasks.append(_transfer(setting, name, "load", channel, moved, when=when, after=after, row=row))
+            tile = Moved(life, flow, fill.share)
+            moves.tasks.append(_transfer(setting, name, "load", channel, moved, when=when, after=after, tile=tile))
             held = size if size.largest else written
             readers = [reader for use in waiting for reader in _readers_of(setting, use)]
             moves.hold(name, room(setting, name, held, flow, fill.kept), placed(held, fill.to), flow.along, readers)
@@ -185,8 +186,8 @@ def _pass(
         return
     name = f"{setting.task_of(use)}.{life.tensor}.{what}"
     when = [*setting.nest.at_first(run.first), *setting.nest.at_last(run.last)]
-    row = _row(setting, life, use)
-    moves.tasks.append(_transfer(setting, name, "task", channel, size, when=when, after=after, row=row))
+    tile = Moved(life, setting.stream(use))
+    moves.tasks.append(_transfer(setting, name, "task", channel, size, when=when, after=after, tile=tile))
     if what != "write":
         moves.before.setdefault(setting.task_of(use), []).append(name)
 
@@ -249,11 +250,11 @@ def _drain(setting: Setting, moves: Moves, life: Life, drain: Drain) -> list[Tas
     ):
         size = setting.size(flow, life.word * share) if channel is not None else None
         if channel is not None and size is not None and size.largest:
-            name, row = moves.named(f"{setting.prefix}{life.tensor}.{what}"), _row(setting, life, use)
+            name, tile = moves.named(f"{setting.prefix}{life.tensor}.{what}"), Moved(life, flow, share)
             when = [*nest.at_first(others & run.first), *nest.at_last(others - run.first)]
             made = [Edge(setting.task_of(use), distance) for distance in ended(nest, run, others - run.first)]
             after = [Edge(store.name) for store in stores] or made
-            stores = [_transfer(setting, name, "store", channel, size, when=when, after=after, row=row)]
+            stores = [_transfer(setting, name, "store", channel, size, when=when, after=after, tile=tile)]
             moves.tasks += stores
             if drain.inner is None:
                 moves.hold(setting.task_of(use), room(setting, name, size, flow, None), size, flow.along, [name])
@@ -273,10 +274,10 @@ def _fetch_again(setting: Setting, moves: Moves, life: Life, drain: Drain, store
     for channel, what, share in hops:
         size = setting.again(flow, life.word * share) if channel is not None else None
         if channel is not None and size is not None and size.largest:
-            name, row = moves.named(f"{setting.prefix}{life.tensor}.{what}"), _row(setting, life, use)
+            name, tile = moves.named(f"{setting.prefix}{life.tensor}.{what}"), Moved(life, flow, share, "again")
             ends, others = setting.run_of(use).last, set(setting.nest.others(flow.along))
             when = [*setting.nest.at_first(others - ends), *setting.nest.at_last(others & ends)]
-            moves.tasks.append(_transfer(setting, name, "load", channel, size, when=when, after=after, row=row))
+            moves.tasks.append(_transfer(setting, name, "load", channel, size, when=when, after=after, tile=tile))
             place = room(setting, name, size, flow, drain.kept)
             moves.hold(name, place, placed(size, drain.inner), flow.along, [setting.task_of(use)])
             after = [Edge(name)]
@@ -306,14 +307,15 @@ def _store_empty(setting: Setting, moves: Moves, life: Life) -> None:
     if elements:
         size, name = setting.constant(elements, life.word), moves.named(f"{setting.prefix}{life.tensor}.empty")
         when = setting.nest.at_first(setting.nest.loops)
-        row = _row(setting, life, use)
-        moves.tasks.append(_transfer(setting, name, "store", channel, size, when=when, after=(), row=row))
+        tile = Moved(life, setting.stream(use), kind="nothing")
+        moves.tasks.append(_transfer(setting, name, "store", channel, size, when=when, after=(), tile=tile))
 
 
-def _row(setting: Setting, life: Life, use: Use) -> int:
+def _row(setting: Setting, tile: Moved) -> int:
     """Bytes of a row of a tile: what lies along the tensor's last rank."""
+    use = tile.flow.uses[0]
     elements = row_elements(setting.nest.placement, use.einsum, use.accesses[0], setting.run_of(use).along)
-    return max(1, ceil(elements * life.word))
+    return max(1, ceil(elements * tile.life.word))
 
 
 def _transfer(
@@ -325,24 +327,26 @@ def _transfer(
     *,
     when: Iterable[Predicate],
     after: Iterable[Edge],
-    row: int,
+    tile: Moved,
 ) -> Task:
     level, port = channel.level, channel.port.name
     if is_moved_by_engine(level):
         return _moved(setting, name, kind, channel, size, when=when, after=after)
-    chunk = level.chunk_bytes or row
-    moved = np.unique(size.share.values)
-    pieces = [chunk, *(moved % chunk).tolist()] if chunk < size.largest else moved.tolist()
-    setting.tables.grains[port] = gcd(setting.tables.grains.get(port, 0), *pieces)
-    return Task(
+    task = Task(
         name,
         ((port, 1),),
         latency=Int(ceil(level.latency_s * setting.ticks_per_s)),
         when=conjunction_of([*when, size.present]),
         after=tuple(dict.fromkeys(after)),
         kind=kind,
-        transfer=Transfer(size.expr, chunk if chunk < size.largest else None),
     )
+    if level.dram:
+        return replace(task, transfer=Transfer(size.expr, at=place_of(setting, tile)))
+    chunk = level.chunk_bytes or _row(setting, tile)
+    moved = np.unique(size.share.values)
+    pieces = [chunk, *(moved % chunk).tolist()] if chunk < size.largest else moved.tolist()
+    setting.tables.grains[port] = gcd(setting.tables.grains.get(port, 0), *pieces)
+    return replace(task, transfer=Transfer(size.expr, chunk if chunk < size.largest else None))
 
 
 def _moved(

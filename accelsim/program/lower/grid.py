@@ -1,0 +1,63 @@
+"""Indices and conditions of the cascade language at every point of a grid of coordinates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accelsim.einsum.ast import And, Coordinate, IndexExpr, IndexOp, Int, Lookup, MapCall, Not, Predicate, Test
+from accelsim.errors import AccelsimError
+
+Integers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+COMPARE = {
+    "<": np.less,
+    "<=": np.less_equal,
+    "==": np.equal,
+    "!=": np.not_equal,
+    ">=": np.greater_equal,
+    ">": np.greater,
+}
+ARITHMETIC = {"+": np.add, "-": np.subtract, "*": np.multiply, "//": np.floor_divide, "%": np.remainder}
+
+
+def placed_at(value: Integers, edge: str | None, size: int) -> tuple[Integers, Flags]:
+    """Where an index reads; what a `zero` edge replaces is not read."""
+    if edge == "wrap":
+        return value % size, np.ones_like(value, dtype=np.bool_)
+    inside = (value >= 0) & (value < size)
+    return np.clip(value, 0, size - 1), np.ones_like(inside) if edge == "clamp" else inside
+
+
+def flags_of(predicate: Predicate, grid: Mapping[str, Integers], maps: Mapping[str, tuple[int, ...]]) -> Flags:
+    """Where a condition holds."""
+    match predicate:
+        case Test(op, left, right):
+            found: Flags = COMPARE[op](evaluated(left, grid, maps), evaluated(right, grid, maps))
+            return found
+        case Not(inner):
+            return ~flags_of(inner, grid, maps)
+    flags = [flags_of(part, grid, maps) for part in predicate.parts]
+    total = flags[0]
+    for other in flags[1:]:
+        total = total & other if isinstance(predicate, And) else total | other
+    return total
+
+
+def evaluated(expr: IndexExpr, grid: Mapping[str, Integers], maps: Mapping[str, tuple[int, ...]]) -> Integers:
+    """The values of an index expression. Raises AccelsimError for one that depends on data."""
+    match expr:
+        case Int(value):
+            return np.asarray(value, dtype=np.int64)
+        case Coordinate(name):
+            return grid[name]
+        case IndexOp(op, left, right):
+            found: Integers = ARITHMETIC[op](evaluated(left, grid, maps), evaluated(right, grid, maps))
+            return found
+        case MapCall(name, argument):
+            return np.asarray(maps[name], dtype=np.int64)[evaluated(argument, grid, maps)]
+        case Lookup(tensor):
+            raise AccelsimError(f"not supported yet at depth cycle: a mask or index that depends on data of {tensor}")
+    raise AccelsimError(f"an index has no value for {type(expr).__name__}")
