@@ -1,7 +1,7 @@
 """Whole systems that run language models: processors, units in their memory, links, batches of requests."""
 
 from accelsim.cluster.capacity import Room, room
-from accelsim.cluster.decode import Decoding, decode
+from accelsim.cluster.decode import Decoding, closed_loop, decode
 from accelsim.cluster.load import load_model, load_system
 from accelsim.cluster.model import Model, System
 from accelsim.cluster.part import Batch
@@ -17,6 +17,7 @@ __all__ = [
     "StepCost",
     "System",
     "Traffic",
+    "closed_loop",
     "decode",
     "load_model",
     "load_system",

@@ -11,7 +11,7 @@ from accelsim.cluster.step import step_costs
 from accelsim.cluster.units import add_up
 from accelsim.errors import AccelsimError
 
-MOST_LENGTHS = 32
+MOST_LENGTHS = 8
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Decoding:
 
 
 def decode(system: System, model: Model, sequences: int, lengths: tuple[int, int]) -> Decoding:
-    """Steps with caches of `lengths[0]` to `lengths[1]` tokens, the new one included; of many lengths 32 are costed.
+    """Steps with caches of `lengths[0]` to `lengths[1]` tokens, the new one included; of many lengths eight are costed.
 
     Raises:
         AccelsimError: no sequences, or lengths that are not ascending from 1.
@@ -58,3 +58,31 @@ def _spread(first: int, last: int) -> list[int]:
 
 def _mean(tables: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: value / len(tables) for name, value in add_up(*tables).items()}
+
+
+def closed_loop(system: System, model: Model, sequences: int, prompt: int, output: int) -> Decoding:
+    """A stage on average where each request that ends makes room for the next, as `serve` finds it after a long time.
+
+    Every stage gives all a token; of `output` stages `sequences` take in a prompt beside it, one each.
+
+    Raises:
+        AccelsimError: as `decode` does.
+    """
+    running = decode(system, model, sequences, (prompt + 1, prompt + output))
+    cost_of, length = step_costs(system, model), prompt + (output + 1) // 2
+    with_prompt = cost_of(Batch(max(1, sequences - 1), length, 1, prompt))
+    without = cost_of(Batch(sequences, length))
+    often = sequences / output
+    return Decoding(
+        sequences,
+        running.seconds + often * (with_prompt.seconds - without.seconds),
+        _more(running.seconds_by, with_prompt.seconds_by, without.seconds_by, often),
+        _more(running.energy_by, with_prompt.energy_by, without.energy_by, often),
+    )
+
+
+def _more(
+    table: Mapping[str, float], added: Mapping[str, float], taken: Mapping[str, float], times: float
+) -> dict[str, float]:
+    names = dict.fromkeys((*table, *added))
+    return {name: table.get(name, 0.0) + times * (added.get(name, 0.0) - taken.get(name, 0.0)) for name in names}

@@ -50,40 +50,89 @@ class Kernel:
 
 
 def kernels_of(cascade: Cascade, types: Mapping[str, DataType], sizes: Mapping[str, int]) -> tuple[Kernel, ...]:
-    """The kernels of a cascade in a valid order.
-
-    Args:
-        types: of every tensor.
-        sizes: of every coordinate, on one device.
+    """The kernels of a cascade in a valid order, with `sizes` of every coordinate.
 
     Raises:
         AccelsimError: a recurrence, a mask or a gather; a library has no kernels for them.
     """
-    _check(cascade)
-    context = _Context(cascade, types, sizes)
-    return tuple(context.kernel(group) for group in _groups(cascade))
+    return tuple(plan.kernel(sizes) for plan in plans_of(cascade, types))
 
 
-def fused_kernel(
-    cascade: Cascade, types: Mapping[str, DataType], sizes: Mapping[str, int], einsums: Sequence[str]
-) -> Kernel:
-    """Lines of a cascade as one kernel, whose intermediate tensors never leave the unit that runs it."""
-    lines = [line for line in cascade.einsums if line.name in einsums]
-    return replace(_Context(cascade, types, sizes).kernel(lines), product=None)
-
-
-def tensor_bytes(
-    cascade: Cascade, types: Mapping[str, DataType], sizes: Mapping[str, int], tensors: Sequence[str]
-) -> float:
-    """Bytes of some tensors."""
-    context = _Context(cascade, types, sizes)
-    return sum(context.bytes(name) for name in tensors)
-
-
-def _check(cascade: Cascade) -> None:
+def plans_of(cascade: Cascade, types: Mapping[str, DataType]) -> tuple[Plan, ...]:
+    """The same before sizes are known. Raises AccelsimError as `kernels_of` does."""
     for line in cascade.einsums:
         if line.where is not None or cascade.generative.get(line.tensor):
             raise AccelsimError(f"{line.name}: masks and recurrences have no kernels here", line.mark)
+    return tuple(_plan(cascade, types, group) for group in _groups(cascade))
+
+
+def fused_plan(cascade: Cascade, types: Mapping[str, DataType], einsums: Sequence[str]) -> Plan:
+    """Lines of a cascade as one kernel, whose intermediate tensors never leave the unit that runs it."""
+    lines = [line for line in cascade.einsums if line.name in einsums]
+    return replace(_plan(cascade, types, lines), products=())
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """Its coordinates and the bytes of an element."""
+
+    ranks: tuple[str, ...]
+    element_bytes: float
+
+    def bytes(self, sizes: Mapping[str, int]) -> float:
+        return prod(sizes[rank] for rank in self.ranks) * self.element_bytes
+
+
+def tensor_of(cascade: Cascade, types: Mapping[str, DataType], name: str) -> Tensor:
+    return Tensor(tuple(cascade.tensors[name]), float(types[name].bytes))
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """A product before sizes are known: the coordinates whose sizes multiply to each of its numbers.
+
+    Attributes:
+        rows: with the copies; `copies` are dimensions of the right operand that rows have too. An index such as `h//R`
+            takes each key for several queries: those are rows of one product.
+    """
+
+    copies: tuple[str, ...]
+    rows: tuple[str, ...]
+    cols: tuple[str, ...]
+    depth: tuple[str, ...]
+    element_bytes: float
+
+    def product(self, sizes: Mapping[str, int]) -> Product:
+        copies, rows, cols, depth = (
+            prod(sizes[rank] for rank in ranks) for ranks in (self.copies, self.rows, self.cols, self.depth)
+        )
+        rows //= copies
+        return Product(copies, rows, cols, depth, self.element_bytes, split=copies == 1 or rows > 1)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A kernel before sizes are known. Attributes as of `Kernel`; `work`: coordinates and flops at a point, by line."""
+
+    einsums: tuple[str, ...]
+    ranks: frozenset[str]
+    reduced: frozenset[str]
+    read: tuple[Tensor, ...]
+    written: tuple[Tensor, ...]
+    work: tuple[tuple[tuple[str, ...], int], ...]
+    products: tuple[_Shape, ...]
+
+    def kernel(self, sizes: Mapping[str, int]) -> Kernel:
+        products = [shape.product(sizes) for shape in self.products]
+        return Kernel(
+            einsums=self.einsums,
+            ranks=self.ranks,
+            product=replace(products[0], cols=sum(each.cols for each in products)) if products else None,
+            read_bytes=sum(tensor.bytes(sizes) for tensor in self.read),
+            written_bytes=sum(tensor.bytes(sizes) for tensor in self.written),
+            flops=sum(flops * prod(sizes[rank] for rank in ranks) for ranks, flops in self.work),
+            reduced=self.reduced,
+        )
 
 
 def _groups(cascade: Cascade) -> list[list[Einsum]]:
@@ -115,69 +164,42 @@ def _operands(line: Einsum) -> tuple[Access, Access] | None:
     return left, right
 
 
-@dataclass(frozen=True)
-class _Context:
-    cascade: Cascade
-    types: Mapping[str, DataType]
-    sizes: Mapping[str, int]
-
-    def kernel(self, group: Sequence[Einsum]) -> Kernel:
-        names = [line.tensor for line in group]
-        read = dict.fromkeys(access.tensor for line in group for access in line.reads if access.tensor not in names)
-        written = [name for name in names if self._leaves(name, group)]
-        return Kernel(
-            einsums=tuple(line.name for line in group),
-            ranks=frozenset(rank for line in group for rank in line.coordinates),
-            product=self._product(group),
-            read_bytes=sum(map(self.bytes, read)),
-            written_bytes=sum(map(self.bytes, written)),
-            flops=sum(self._points(line) * _flops(line) for line in group),
-            reduced=frozenset(rank for line in group for rank in line.reduced),
-        )
-
-    def _leaves(self, name: str, group: Sequence[Einsum]) -> bool:
-        """Whether a tensor is an output of the cascade or read by a line that is not of the group."""
-        others = (line for line in self.cascade.einsums if line not in group)
-        return name in self.cascade.outputs or any(access.tensor == name for line in others for access in line.reads)
-
-    def bytes(self, tensor: str) -> float:
-        return float(prod(self.sizes[rank] for rank in self.cascade.tensors[tensor]) * self.types[tensor].bytes)
-
-    def _points(self, line: Einsum) -> int:
-        return prod(self.sizes[rank] for rank in line.coordinates)
-
-    def _product(self, group: Sequence[Einsum]) -> Product | None:
-        """The product of one line; those that stand side by side differ in columns, which add up."""
-        first = self._one_product(group[0])
-        if first is None:
-            return None
-        cols = [self._one_product(line) for line in group]
-        return replace(first, cols=sum(product.cols for product in cols if product))
-
-    def _one_product(self, line: Einsum) -> Product | None:
-        operands = _operands(line)
-        if operands is None:
-            return None
-        left, right = (list(self._dimensions(access)) for access in operands)
-        made = set(line.coordinates) - set(line.reduced)
-        rows_of = made & _coordinates(left)
-        cols_of = made - rows_of
-        # an index such as h//R takes each key for several queries: those are rows of one product
-        copies = prod(size for coordinates, size in right if coordinates & rows_of)
-        cols = prod(self.sizes[rank] for rank in cols_of)
-        rows = prod(self.sizes[rank] for rank in rows_of) // copies
-        depth = prod(self.sizes[rank] for rank in line.reduced)
-        size = float(self.types[operands[1].tensor].bytes)
-        return Product(copies, rows, cols, depth, size, split=copies == 1 or rows > 1)
-
-    def _dimensions(self, access: Access) -> Iterator[tuple[frozenset[str], int]]:
-        """The coordinates in each index of an access, and the size of that dimension."""
-        for index, rank in zip(access.indices, self.cascade.tensors[access.tensor], strict=True):
-            yield frozenset(_names(index.expr)), self.sizes[rank]
+def _plan(cascade: Cascade, types: Mapping[str, DataType], group: Sequence[Einsum]) -> Plan:
+    names = [line.tensor for line in group]
+    read = dict.fromkeys(access.tensor for line in group for access in line.reads if access.tensor not in names)
+    written = [name for name in names if _leaves(cascade, name, group)]
+    return Plan(
+        einsums=tuple(line.name for line in group),
+        ranks=frozenset(rank for line in group for rank in line.coordinates),
+        reduced=frozenset(rank for line in group for rank in line.reduced),
+        read=tuple(tensor_of(cascade, types, name) for name in read),
+        written=tuple(tensor_of(cascade, types, name) for name in written),
+        work=tuple((line.coordinates, _flops(line)) for line in group),
+        products=tuple(_shape(cascade, types, line) for line in group if _operands(line)),
+    )
 
 
-def _coordinates(dimensions: Sequence[tuple[frozenset[str], int]]) -> set[str]:
-    return {name for names, _ in dimensions for name in names}
+def _leaves(cascade: Cascade, name: str, group: Sequence[Einsum]) -> bool:
+    """Whether a tensor is an output of the cascade or read by a line that is not of the group."""
+    others = (line for line in cascade.einsums if line not in group)
+    return name in cascade.outputs or any(access.tensor == name for line in others for access in line.reads)
+
+
+def _shape(cascade: Cascade, types: Mapping[str, DataType], line: Einsum) -> _Shape:
+    operands = _operands(line)
+    assert operands is not None
+    left, right = (list(_dimensions(cascade, access)) for access in operands)
+    made = [rank for rank in line.coordinates if rank not in line.reduced]
+    rows = [rank for rank in made if any(rank in coordinates for coordinates, _ in left)]
+    copies = tuple(dimension for coordinates, dimension in right if coordinates & set(rows))
+    cols = tuple(rank for rank in made if rank not in rows)
+    return _Shape(copies, tuple(rows), cols, tuple(line.reduced), float(types[operands[1].tensor].bytes))
+
+
+def _dimensions(cascade: Cascade, access: Access) -> Iterator[tuple[frozenset[str], str]]:
+    """The coordinates in each index of an access, and the tensor's own coordinate there."""
+    for index, rank in zip(access.indices, cascade.tensors[access.tensor], strict=True):
+        yield frozenset(_names(index.expr)), rank
 
 
 def _names(expr: IndexExpr) -> Iterator[str]:

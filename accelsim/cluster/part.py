@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil
 
-from accelsim.cluster.kernels import Kernel, fused_kernel, kernels_of, tensor_bytes
+from accelsim.cluster.kernels import Kernel, Plan, fused_plan, plans_of, tensor_of
 from accelsim.cluster.model import Model, System
 from accelsim.workload import Step
 
@@ -51,7 +52,12 @@ class Part:
 
     def kernels(self, tokens: int, length: int = 1) -> tuple[Kernel, ...]:
         """Of so many tokens, each with a cache of its own; of one expert with so many tokens."""
-        return kernels_of(self.step.shapes.cascade, self.step.types, self._sizes(tokens, length))
+        sizes = self._sizes(tokens, length)
+        return tuple(plan.kernel(sizes) for plan in self._plans)
+
+    @cached_property
+    def _plans(self) -> tuple[Plan, ...]:
+        return plans_of(self.step.shapes.cascade, self.step.types)
 
     def class_of(self, kernel: Kernel) -> str:
         """`attention` touches the cache; a product is of the `projection` before and behind it, or of the `ffn`."""
@@ -66,8 +72,12 @@ class Part:
 
     def fused_attention(self, tokens: int, length: int) -> Kernel:
         """Attention as one kernel that keeps scores and weights to itself."""
+        return self._fused_attention.kernel(self._sizes(tokens, length))
+
+    @cached_property
+    def _fused_attention(self) -> Plan:
         names = [name for kernel in self.attention_kernels(1, 1) for name in kernel.einsums]
-        return fused_kernel(self.step.shapes.cascade, self.step.types, self._sizes(tokens, length), names)
+        return fused_plan(self.step.shapes.cascade, self.step.types, names)
 
     def cache_bytes(self, tokens: int, length: int) -> float:
         """Keys and values of so many sequences."""
@@ -93,7 +103,8 @@ class Part:
         return self.kernels(1)[-1].written_bytes
 
     def _bytes(self, tokens: int, length: int, names: Sequence[str]) -> float:
-        return tensor_bytes(self.step.shapes.cascade, self.step.types, self._sizes(tokens, length), names)
+        sizes, cascade = self._sizes(tokens, length), self.step.shapes.cascade
+        return sum(tensor_of(cascade, self.step.types, name).bytes(sizes) for name in names)
 
     def _has(self, tensor: str, *ranks: str | None) -> bool:
         return bool(set(self.step.shapes.cascade.tensors[tensor]) & set(ranks))
