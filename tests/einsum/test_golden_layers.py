@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -21,19 +22,31 @@ pytestmark = pytest.mark.golden
 Arrays = dict[str, NDArray[Any]]
 DECODE = {"B": 2, "H": 6, "G": 2, "E": 4, "F": 5, "M": 11}
 LAYER = {**DECODE, "D": 7, "S": 8}
+STEP = {name: size for name, size in LAYER.items() if name != "F"}
 SIZES: dict[str, dict[str, int]] = {
     "batched-gemm": {"B": 2, "M": 3, "N": 4, "K": 5},
     "conv2d": {"B": 2, "C": 3, "K": 4, "P": 5, "Q": 6, "R": 3, "S": 2},
     "decode-attention": DECODE,
+    "decode-block": {**DECODE, "D": 7},
     "decode-layer": LAYER,
     "decoder-layer": LAYER,
     "experts": {"N": 3, "T": 4, "D": 5, "S": 6},
     "factorised-decode": {"B": 2, "H": 3, "D": 7, "C": 6, "E": 4, "F": 5, "M": 11},
+    "ffn-block": {"B": 4, "D": 5, "S": 6},
     "gated-decode-layer": LAYER,
     "gated-decoder-layer": LAYER,
     "gated-ffn": {"T": 4, "D": 5, "S": 6},
+    "gated-ffn-block": {"B": 4, "D": 5, "S": 6},
     "gated-linear-attention": {"B": 2, "H": 3, "C": 4, "I": 5, "E": 3, "F": 4},
     "latent-decode": {"B": 2, "H": 3, "E": 7, "F": 5, "M": 11},
+    "plain-experts": {"N": 3, "T": 4, "D": 5, "S": 6},
+    "router": {"B": 4, "D": 5, "N": 3},
+}
+OF_STEPS: dict[str, dict[str, int]] = {
+    "glam-step": {**STEP, "N": 3, "T": 4},
+    "gpt-step": STEP,
+    "llama-step": STEP,
+    "mixtral-step": {**STEP, "N": 3, "T": 4},
 }
 PAIRS = [("decoder-layer", "decode-layer"), ("gated-decoder-layer", "gated-decode-layer")]
 
@@ -71,6 +84,16 @@ def feed_forward(z: Any, given: Arrays) -> Any:
     return (hidden * sigmoid(1.702 * hidden)) @ given["W2"]
 
 
+def block_feed_forward(x: Any, given: Arrays) -> Any:
+    """With a norm before it and itself added to it."""
+    return x + feed_forward(normed(x, given["GN"]), given)
+
+
+def normed(x: Any, gain: Any) -> Any:
+    """Root-mean-square norm; the gain has the constant of the mean in it."""
+    return x / np.sqrt(np.mean(x**2, axis=-1, keepdims=True)) * (gain / sqrt(x.shape[-1]))
+
+
 def heads(x: Any, weights: Any) -> Any:
     """Tokens [.., d] through weights [d, h, e]."""
     return np.tensordot(x, weights, axes=1)
@@ -82,6 +105,18 @@ def decode_layer(given: Arrays, shapes: Shapes) -> Arrays:
     attended = decode_attention(heads(given["X"], given["WQ"]), k, v)
     z = np.tensordot(attended, given["WO"], axes=2)
     return {"KN": key, "VN": value, "Y": feed_forward(z, given)}
+
+
+def decode_block(given: Arrays, shapes: Shapes) -> Arrays:
+    x = normed(given["X"], given["GN"])
+    key, value, query = (heads(x, given[name]) for name in ("WK", "WV", "WQ"))
+    attended = decode_attention(query, given["K"], given["V"])
+    return {"KN": key, "VN": value, "Y": given["X"] + np.tensordot(attended, given["WO"], axes=2)}
+
+
+def router(given: Arrays, shapes: Shapes) -> Arrays:
+    x = normed(given["X"], given["GN"])
+    return {"XN": x, "R": x @ given["WR"]}
 
 
 def decoder_layer(given: Arrays, shapes: Shapes) -> Arrays:
@@ -133,22 +168,28 @@ def factorised(given: Arrays, shapes: Shapes) -> Arrays:
 
 
 def experts(given: Arrays, shapes: Shapes) -> Arrays:
-    return {"Y": np.stack([gated(*(given[name][n] for name in ("X", "WG", "WU", "WD"))) for n in range(3)])}
+    each = ({name: values[n] for name, values in given.items()} for n in range(3))
+    return {"Y": np.stack([feed_forward(one["X"], one) for one in each])}
 
 
 REFERENCES: Mapping[str, Callable[[Arrays, Shapes], Arrays]] = {
     "batched-gemm": lambda given, shapes: {"C": given["A"] @ given["B"]},
     "conv2d": convolution,
     "decode-attention": lambda given, shapes: {"AV": decode_attention(given["Q"], given["K"], given["V"])},
+    "decode-block": decode_block,
     "decode-layer": decode_layer,
     "decoder-layer": decoder_layer,
     "experts": experts,
     "factorised-decode": factorised,
+    "ffn-block": lambda given, shapes: {"Y": block_feed_forward(given["X"], given)},
     "gated-decode-layer": decode_layer,
     "gated-decoder-layer": decoder_layer,
     "gated-ffn": lambda given, shapes: {"Y": gated(*(given[name] for name in ("X", "WG", "WU", "WD")))},
+    "gated-ffn-block": lambda given, shapes: {"Y": block_feed_forward(given["X"], given)},
     "gated-linear-attention": gated_linear_attention,
     "latent-decode": latent,
+    "plain-experts": experts,
+    "router": router,
 }
 
 
@@ -164,8 +205,9 @@ def said(sizes: Mapping[str, int]) -> list[str]:
 def inputs_of(name: str, shapes: Shapes) -> Arrays:
     """Random, but a cache holds what the layer makes of its new token, and gates are between 0.5 and 1."""
     given = random_inputs(shapes, scale=0.7)
-    if name.endswith("decode-layer"):
-        given["K"][..., -1], given["V"][..., -1] = (heads(given["X"], given[weights]) for weights in ("WK", "WV"))
+    if name.endswith(("decode-layer", "decode-block")):
+        x = normed(given["X"], given["GN"]) if "GN" in given else given["X"]
+        given["K"][..., -1], given["V"][..., -1] = (heads(x, given[weights]) for weights in ("WK", "WV"))
     if name == "gated-linear-attention":
         gates = np.random.default_rng(1).uniform(0.5, 1, given["D"].shape)
         given["D"] = np.cumprod(gates, axis=3)
@@ -186,13 +228,28 @@ def forms_of(name: str) -> tuple[str, ...]:
 
 
 def test_every_shipped_function_is_compared() -> None:
-    assert {*attention.SMALL, *SIZES, "encoder-layer"} == set(shipped_names("workloads"))
+    assert {*attention.SMALL, *SIZES, *OF_STEPS, "encoder-layer"} == set(shipped_names("workloads"))
     assert set(SIZES) == set(REFERENCES)
 
 
 @pytest.mark.parametrize("name", SIZES)
 def test_a_layer_is_what_it_is_defined_to_be(name: str) -> None:
     check(name, shapes_of(name))
+
+
+@pytest.mark.parametrize("name", OF_STEPS)
+def test_a_layer_of_steps_hands_tensors_from_one_to_the_next(name: str) -> None:
+    """Attention, and what its result goes through: a network, or a router; tokens of experts are given."""
+    held: Arrays = {}
+    for at, step in enumerate(steps(load_workload(name, said(OF_STEPS[name])))):
+        given = random_inputs(step.shapes, seed=at, scale=0.7)
+        ours = {tensor: held[step.tensors[tensor]] for tensor in given if step.tensors[tensor] in held}
+        assert set(ours) == (set() if step.name in ("attention", "experts") else {"X"})
+        given |= ours
+        found = evaluate(step.shapes, given)
+        for tensor, values in REFERENCES[step.function](given, step.shapes).items():
+            held[step.tensors[tensor]] = values
+            assert np.abs(found[tensor].array - values).max() < 1e-12 * max(1, np.abs(values).max()), tensor
 
 
 @pytest.mark.parametrize("name", [name for name in SIZES if len(forms_of(name)) > 1])
@@ -208,7 +265,7 @@ def test_so_is_every_form_of_it(name: str, part: int) -> None:
 @pytest.mark.parametrize("groups", [1, 2, 3, 6])
 def test_query_heads_share_key_heads_all_alike(groups: int) -> None:
     """Multi-query, grouped and multi-head attention are the same file."""
-    for name in ("decode-attention", "decode-layer", "gated-decoder-layer"):
+    for name in ("decode-attention", "decode-block", "decode-layer", "gated-decoder-layer"):
         check(name, shapes_of(name, G=groups))
 
 
@@ -250,8 +307,29 @@ def test_the_last_token_of_a_prompt_is_decoded_from_the_cache_of_the_prompt(prom
         ("llama3-8b-decode-attention", {"B": 3, "M": 5}, 3 * 2 * 5 * 4096),
         ("mixtral-8x7b-experts", {"T": 5}, 5 * 8 * 3 * 4096 * 14336),
         ("llama3-8b-ffn", {"T": 5}, 5 * 3 * 4096 * 14336),
+        ("gpt3-175b-step", {"B": 3, "M": 5}, 3 * (12 * 12288**2 + (2 * 5 + 2) * 12288)),
+        ("opt-66b-step", {"B": 3, "M": 5}, 3 * (12 * 9216**2 + (2 * 5 + 2) * 9216)),
+        ("llama-65b-step", {"B": 3, "M": 5}, 3 * (4 * 8192**2 + 3 * 8192 * 22016 + (2 * 5 + 2) * 8192)),
+        ("llama3-70b-step", {"B": 3, "M": 5}, 3 * (2 * 8192 * (8192 + 1024) + 3 * 8192 * 28672 + (2 * 5 + 2) * 8192)),
+        (
+            "mixtral-8x7b-step",
+            {"B": 3, "M": 5, "T": 2},
+            3 * (2 * 4096 * (4096 + 1024) + (2 * 5 + 2) * 4096 + 4096 * 8) + 2 * 8 * 3 * 4096 * 14336,
+        ),
+        (
+            "grok-1-step",
+            {"B": 3, "M": 5, "T": 2},
+            3 * (2 * 6144 * (6144 + 1024) + (2 * 5 + 2) * 6144 + 6144 * 8) + 2 * 8 * 3 * 6144 * 32768,
+        ),
+        ("glam-dense-step", {"B": 3, "M": 5}, 3 * (12 * 4096**2 + (2 * 5 + 2) * 4096)),
+        (
+            "glam-moe-step",
+            {"B": 3, "M": 5, "T": 2},
+            3 * (4 * 4096**2 + (2 * 5 + 2) * 4096 + 4096 * 64) + 2 * 64 * 2 * 4096 * 16384,
+        ),
         ("resnet50-conv3", {"B": 3}, 3 * 128 * 128 * 28**2 * 9),
     ],
 )
 def test_presets_multiply_as_often_as_their_sizes_say(name: str, sizes: dict[str, int], macs: int) -> None:
+    """Two norms of a layer square each element."""
     assert analyze(load_workload(name, said(sizes))).macs == macs
