@@ -11,6 +11,8 @@ from functools import lru_cache
 from math import ceil, prod
 from typing import NamedTuple
 
+from accelsim.errors import AccelsimError
+
 ACCUMULATOR_DEPTH = 32  # elements of the depth that a core holds of both operands at once
 CACHE_SLICES = 64  # slices of the depth for which the second cache is shared out
 
@@ -97,7 +99,13 @@ def product_cost(roofline: Roofline, product: Product) -> Cost:
 
     Source: Williams et al., CACM 2009 (roofline); tiles, waves and efficiencies as in the simulator of AttAcc (ASPLOS
     2024).
+
+    Raises:
+        AccelsimError: operands of another size than the peak rate is known for.
     """
+    if product.element_bytes != roofline.element_bytes:
+        known, got = roofline.element_bytes, product.element_bytes
+        raise AccelsimError(f"the peak rate is that of operands of {known} bytes, and these have {got:g}")
     return _product_cost(roofline, product)
 
 
