@@ -27,12 +27,19 @@ def energy_delay(document: Document) -> float | None:
     return None if energy is None or seconds is None else energy * seconds
 
 
+def energy_delay_area(document: Document) -> float | None:
+    """Energy times time times area, pJ s um2."""
+    product, area = energy_delay(document), area_um2(document)
+    return None if product is None or area is None else product * area
+
+
 OBJECTIVES: dict[str, Callable[[Document], float | None]] = {
     "seconds": lambda document: number(document, "seconds"),
     "cycles": lambda document: number(document, "cycles"),
     "energy_pj": lambda document: number(document, "energy_pj"),
     "area_um2": area_um2,
     "energy_delay": energy_delay,
+    "energy_delay_area": energy_delay_area,
 }
 
 

@@ -18,6 +18,7 @@ UNITS = {
     "energy_pj": ("energy", "J", 1e-12),
     "area_um2": ("area", "mm²", 1e-6),
     "energy_delay": ("energy x delay", "J s", 1e-12),
+    "energy_delay_area": ("energy x delay x area", "J s mm²", 1e-18),
 }
 AREA = "area_um2"
 MOST_CASES = 6

@@ -25,7 +25,13 @@ MEANS_TEXT = (
 RATIO_TEXTS = {
     "speedup": ("Speed-up", "seconds of {base} over seconds of the design; higher is better"),
     "energy": ("Energy", "energy of the design over energy of {base}; lower is better"),
+    "energy_delay": ("Energy x delay", "energy x seconds of the design over those of {base}; lower is better"),
+    "energy_delay_area": (
+        "Energy x delay x area",
+        "energy x seconds x area of the design over those of {base}; lower is better",
+    ),
 }
+ALWAYS = ("speedup", "energy")
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,8 @@ def _compared(study: Study) -> Iterator[Section]:
     if not drawable(study):
         return
     for quantity, (title, _) in RATIO_TEXTS.items():
+        if quantity not in (*ALWAYS, *study.sweep.objectives):
+            continue
         shown = [one for scope in study.settings.scopes for one in _ratio(study, scope, quantity)]
         yield Section(quantity, title, shown=tuple(shown))
     yield Section("ladder", "Step by step", shown=tuple(_ladder(study)))

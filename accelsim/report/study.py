@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from accelsim.explore import Sweep
+from accelsim.explore.objectives import objective
 from accelsim.report.means import Means, means
 from accelsim.report.rows import Row, Run, Value
 from accelsim.report.settings import BASE, QUANTITIES, Headline, Overlay, Scope, Settings, read_settings
@@ -55,13 +56,18 @@ class Study:
         return next(scope for scope in self.settings.scopes if scope.name == name)
 
     def pair(self, quantity: str, archs: tuple[str, str], workload: str, size: int) -> tuple[float, float] | None:
-        """Numerator and denominator of a ratio at one point for (arch, over); None where either is not known."""
+        """Numerator and denominator of a ratio at one point for (arch, over); None where either is not known.
+
+        `quantity` is speedup, energy, or an objective of sweeps.
+        """
         ours, other = (self.run(arch, workload, size) for arch in archs)
         if not ours or not other:
             return None
         if quantity == "speedup":
             return other.seconds, ours.seconds
-        return (ours.energy_pj, other.energy_pj) if ours.energy_pj and other.energy_pj else None
+        name = "energy_pj" if quantity == "energy" else quantity
+        values = objective(ours.document, name), objective(other.document, name)
+        return (values[0], values[1]) if values[0] and values[1] else None
 
     def pairs(
         self, quantity: str, archs: tuple[str, str], scope: Scope, sizes: tuple[int, ...] = ()

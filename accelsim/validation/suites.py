@@ -7,10 +7,15 @@ from itertools import chain
 
 from accelsim.errors import AccelsimError, nearest
 from accelsim.validation import fusemax
+from accelsim.validation.pim import attacc, duplex
 from accelsim.validation.report import Report
 from accelsim.validation.runs import Runs
 
-SUITES: dict[str, Callable[[Runs], Report]] = {"fusemax": fusemax.report}
+SUITES: dict[str, Callable[[Runs], Report]] = {
+    "fusemax": fusemax.report,
+    "attacc": attacc.report,
+    "duplex": duplex.report,
+}
 ALL = "all"
 
 
@@ -24,7 +29,7 @@ def validate(suite: str | None = None) -> Report:
 
     >>> from accelsim.validation import suites
     >>> suites()
-    ('fusemax',)
+    ('fusemax', 'attacc', 'duplex')
 
     Raises:
         AccelsimError: no suite of that name.
