@@ -172,7 +172,7 @@ class FloatSum(Block):
         normal, zeros = leading(m, total)
         normal, zeros = later(m, "normal", stages.normal_stages, normal=normal, zeros=zeros)
         beside = beside.later(m, "sum", stages.sum_stages).later(m, "normal", stages.normal_stages)
-        m.d.comb += self.sum.eq(later(m, "round", stages.round_stages, code=self._code(normal, zeros, beside))[0])
+        m.d.comb += self.sum.eq(later(m, "round", stages.round_stages, code=self._code(m, normal, zeros, beside))[0])
         return EnableInserter(self.goes)(m)
 
     def _aligned(self, m: Module, large: Float, small: Float) -> Value:
@@ -183,11 +183,12 @@ class FloatSum(Block):
         moved = wire(m, "moved", Cat(Const(0, width + GUARD), small.significand) >> places)
         return Cat(moved[:width].any() | moved[width], moved[width + 1 :])
 
-    def _code(self, normal: Value, zeros: Value, large: Larger) -> Value:
+    def _code(self, m: Module, normal: Value, zeros: Value, large: Larger) -> Value:
         """A sum whose leading 1 is the highest bit, rounded; `zeros` were in front of it before."""
         fraction, rest = normal[GUARD + 1 : -1], normal[: GUARD + 1]
         up = rest[-1] & (rest[:-1].any() | fraction[0])
-        code = float_code(self.form, large.sign, large.exponent + 1 - zeros, fraction, up)
+        exponent = wire(m, "exponent", large.exponent + 1 - zeros)
+        code = float_code(self.form, large.sign, exponent, fraction, up)
         infinite = Cat(Const(self.form.special << self.form.fraction, self.form.width - 1), large.sign)
         zero = Cat(Const(0, self.form.width - 1), large.zero_sign)
         finite = Mux(normal[-1], code, zero)

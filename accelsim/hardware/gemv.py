@@ -28,7 +28,7 @@ Rng = np.random.Generator
 MOST_GROUPS, MOST_ROWS, MOST_WORDS = 3, 24, 5  # of a job that is drawn
 PAIRS = 60  # of special weights, in the rows of a job
 FEW = to_bf16([s * 2.0**e for s in (1, -1) for e in (0, -11, -12, -23, -24)])  # sums that are ties, and that cancel
-LARGE, SMALL = 2.0 ** (FP32.bias // 2), 2.0 ** (-FP32.bias // 2)  # products beyond the ends of the range
+UP, DOWN = 2.0 ** (FP32.bias // 2), 2.0 ** (-FP32.bias // 2)  # products beyond the ends of the range
 NEGATIVE = 1 << (BF16.width - 1)
 INFINITY = BF16.special << BF16.fraction
 SPECIAL = np.array(
@@ -69,40 +69,53 @@ def shape(setup: GemvSetup, rng: Rng) -> Matrix:
 
 
 def inputs(setup: GemvSetup, job: Matrix, rng: Rng) -> Streams:
-    """Weights and vectors of some kind, each by itself, and now and then something special among them."""
-    w, x = (numbers((count, job.elements), rng) for count in (job.rows, setup.form.vectors))
-    return streams_of(setup, w, x)
+    return streams_of(setup, *operands(setup, job, rng))
 
 
-def numbers(size: tuple[int, int], rng: Rng) -> Codes:
-    """Normal; few, so that sums are ties and cancel; near the ends of the range; any; the first two with specials."""
-    kind = rng.random()
-    normal = to_bf16(rng.standard_normal(size))
-    if kind < 0.2:
-        return to_bf16(rng.standard_normal(size) * rng.choice((LARGE, SMALL), size))
-    if kind < 0.3:
-        return rng.integers(0, 1 << BF16.width, size)
-    plain = normal if kind < 0.6 else rng.choice(FEW, size)
-    special = rng.random(size) < rng.choice((0, 0.5 / size[1]))
-    return np.where(special, rng.choice(SPECIAL, size), plain)
+def operands(setup: GemvSetup, job: Matrix, rng: Rng) -> tuple[Codes, Codes]:
+    """Weights and vectors: normal; few, so that sums are ties; near the ends of the range; any. Some of them opposed.
+
+    Now and then there are special ones among them.
+    """
+    kind = int(rng.choice(4, p=(0.3, 0.3, 0.3, 0.1)))
+    w, x = (numbers(kind, (count, job.elements), rng) for count in (job.rows, setup.form.vectors))
+    return opposed(w, x, int(rng.choice((1, setup.form.lanes))), rng) if rng.random() < 0.4 else (w, x)
+
+
+def numbers(kind: int, size: tuple[int, int], rng: Rng) -> Codes:
+    normal = rng.standard_normal(size)
+    scale = rng.choice((UP, DOWN), p=rng.permutation((0.95, 0.05)), size=size)
+    kinds = (to_bf16(normal), rng.choice(FEW, size), to_bf16(normal * scale), rng.integers(0, 1 << BF16.width, size))
+    special = rng.random(size) < rng.choice((0, 0.5 / size[1]), p=(0.7, 0.3))
+    return np.where(special, rng.choice(SPECIAL, size), kinds[kind])
+
+
+def opposed(w: Codes, x: Codes, apart: int, rng: Rng) -> tuple[Codes, Codes]:
+    """Products followed, so many elements later, by their opposites but for a bit of a fraction: sums cancel."""
+    each = np.arange(w.shape[1])
+    after = each[each // apart % 2 == 1]
+    bit = 1 << rng.integers(0, BF16.fraction, (len(w), len(after)))
+    w[:, after] = w[:, after - apart] ^ NEGATIVE ^ np.where(rng.random(bit.shape) < 0.8, bit, 0)
+    x[:, after] = x[:, after - apart]
+    return w, x
 
 
 def corners(setup: GemvSetup, rng: Rng) -> Iterator[tuple[Matrix, Streams]]:
     """Special weights: the same in a whole beat; pairs beside each other and, where a buffer has two words, in two.
 
-    With ones as vectors, and pairs with special ones as well.
+    All other weights are -0, so that nothing is added to a pair. With ones as vectors, and pairs with special ones too.
     """
     form, ones = setup.form, int(to_bf16(1.0))
     same = np.repeat(SPECIAL[:, None], form.lanes, axis=1)
     yield Matrix(*same.shape), streams_of(setup, same, np.full((form.vectors, form.lanes), ones))
     pairs = np.array(list(product(SPECIAL, SPECIAL)))
-    for second in sorted({1, form.lanes}):
-        if second < form.lanes * form.words:
-            w = np.zeros((PAIRS, second + 1), np.int64)
-            size = (form.vectors, second + 1)
-            for x in (np.full(size, ones), rng.choice(SPECIAL, size)):
-                w[:, (0, second)] = rng.permutation(pairs)[:PAIRS]
-                yield Matrix(*w.shape), streams_of(setup, w, x)
+    elements = form.lanes * min(form.words, 2)
+    for second in sorted({1, form.lanes} & set(range(elements))):
+        w = np.full((PAIRS, elements), NEGATIVE)
+        size = (form.vectors, elements)
+        for x in (np.full(size, ones), rng.choice(SPECIAL, size)):
+            w[:, (0, second)] = rng.permutation(pairs)[:PAIRS]
+            yield Matrix(*w.shape), streams_of(setup, w, x)
 
 
 def streams_of(setup: GemvSetup, weights: Codes, vectors: Codes) -> Streams:
@@ -184,7 +197,7 @@ CONFIGURATIONS: Mapping[str, Mapping[str, object]] = {
     "single": {"lanes": 3, "outputs": 1, "words": 6, "vector_buffers": 1, "product_stages": 2, "sum_stages": 0},
     "bare": {"lanes": 4, "vectors": 2, "outputs": 2, "words": 1, "vector_buffers": 1, **NO_STAGES},
 }
-LARGE_CONFIGURATIONS: Mapping[str, Mapping[str, object]] = {
+LARGE: Mapping[str, Mapping[str, object]] = {
     "bank": {"lanes": 16, "outputs": 16},
     "logic-die": {"lanes": 64, "vectors": 8, "words": 4},
 }
@@ -193,7 +206,7 @@ UNIT = HardwareUnit(
     name="gemv",
     under_test=UnitUnderTest("gemv", build, shape, inputs, golden, edges, rigid=True, corners=corners, chained=chained),
     configurations={name: read(values) for name, values in CONFIGURATIONS.items()},
-    large={name: read(values) for name, values in LARGE_CONFIGURATIONS.items()},
+    large={name: read(values) for name, values in LARGE.items()},
     read=read,
     plain=to_plain,
 )

@@ -81,8 +81,8 @@ def every_pair(width: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
 class TiesAway(FloatSum):
     """Rounds a tie up whatever is beside it."""
 
-    def _code(self, normal: Value, zeros: Value, large: Larger) -> Value:
-        return super()._code(Cat(normal[0] | normal[3], normal[1:]), zeros, large)
+    def _code(self, m: Module, normal: Value, zeros: Value, large: Larger) -> Value:
+        return super()._code(m, Cat(normal[0] | normal[3], normal[1:]), zeros, large)
 
 
 class NoSticky(FloatSum):
@@ -95,16 +95,16 @@ class NoSticky(FloatSum):
 class SignOfLarger(FloatSum):
     """x and -x give a zero with the sign of one of them."""
 
-    def _code(self, normal: Value, zeros: Value, large: Larger) -> Value:
-        code = super()._code(normal, zeros, large)
+    def _code(self, m: Module, normal: Value, zeros: Value, large: Larger) -> Value:
+        code = super()._code(m, normal, zeros, large)
         return Mux(code[:-1] == 0, Cat(code[:-1], large.sign), code)
 
 
 class NoNan(FloatSum):
     """Infinities of both signs give infinity."""
 
-    def _code(self, normal: Value, zeros: Value, large: Larger) -> Value:
-        code = super()._code(normal, zeros, large)
+    def _code(self, m: Module, normal: Value, zeros: Value, large: Larger) -> Value:
+        code = super()._code(m, normal, zeros, large)
         infinity = self.form.special << self.form.fraction
         return Mux(code == self.form.nan, infinity, code)
 
