@@ -65,28 +65,30 @@ def what_if(
     loaded_arch, loaded_workload, mappings = load_named(arch, workload, overrides, mapping)
     base = simulate(loaded_arch, loaded_workload, mappings, depth)
     changes = []
-    for resource, path, value in _resources(loaded_arch):
+    for resource, values in _resources(loaded_arch):
         for factor in FACTORS:
-            text = f"{path}={_scaled(value, factor)}"
+            texts = (f"{path}={_scaled(value, factor)}" for path, value in values.items())
             changes.append(
-                _change(resource, factor, base, (arch, (*said.arch, text)), loaded_workload, (mappings, depth))
+                _change(resource, factor, base, (arch, (*said.arch, *texts)), loaded_workload, (mappings, depth))
             )
     return changes
 
 
-def _resources(arch: Arch) -> Iterator[tuple[str, str, tuple[Fraction, str]]]:
-    """Name, path and value with unit of everything that can be scaled."""
-    yield "clock", "clock", (arch.clock_hz, "Hz")
+def _resources(arch: Arch) -> Iterator[tuple[str, dict[str, tuple[Fraction, str]]]]:
+    """Name, and by path the value with unit, of everything that can be scaled; bandwidth of a DRAM are its channels."""
+    yield "clock", {"clock": (arch.clock_hz, "Hz")}
     for level in arch.levels:
+        at = f"levels.{level.name}"
         for port in level.ports:
-            way = port.name.removeprefix(level.name)
-            yield f"{port.name} bandwidth", f"levels.{level.name}.bandwidth{way}", (port.bytes_per_s, "B/s")
+            values = {f"{at}.bandwidth{port.name.removeprefix(level.name)}": (port.bytes_per_s, "B/s")}
+            channels = {f"{at}.dram.channels": (Fraction(level.dram.channels), "")} if level.dram else {}
+            yield f"{port.name} {'channels' if level.dram else 'bandwidth'}", values | channels
         if level.capacity_bytes is not None:
-            yield f"{level.name} capacity", f"levels.{level.name}.capacity", (level.capacity_bytes, "B")
+            yield f"{level.name} capacity", {f"{at}.capacity": (level.capacity_bytes, "B")}
     for unit in arch.units.values():
         for dim in DIMENSIONS:
             if dim in unit.dims:
-                yield f"{unit.name} {dim}", f"units.{unit.name}.{dim}", (Fraction(unit.dims[dim]), "")
+                yield f"{unit.name} {dim}", {f"units.{unit.name}.{dim}": (Fraction(unit.dims[dim]), "")}
 
 
 def _scaled(value: tuple[Fraction, str], factor: Fraction) -> str:
