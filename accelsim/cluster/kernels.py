@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import prod
+from math import ceil, prod
 
-from accelsim.einsum.ast import Access, BinaryOp, Coordinate, IndexExpr, IndexOp, MapCall
+from accelsim.einsum.ast import Access, BinaryOp, Coordinate, IndexExpr, IndexOp, Lookup, MapCall
 from accelsim.einsum.cascade import Cascade, Einsum
 from accelsim.einsum.operators import operators
 from accelsim.einsum.types import DataType
@@ -53,7 +53,8 @@ def kernels_of(cascade: Cascade, types: Mapping[str, DataType], sizes: Mapping[s
     """The kernels of a cascade in a valid order, with `sizes` of every coordinate.
 
     Raises:
-        AccelsimError: a recurrence, a mask or a gather; a library has no kernels for them.
+        AccelsimError: a recurrence, a mask, a gather, parts of a rank or a product of elements of different sizes; a
+            library has no kernels for them.
     """
     return tuple(plan.kernel(sizes) for plan in plans_of(cascade, types))
 
@@ -61,9 +62,17 @@ def kernels_of(cascade: Cascade, types: Mapping[str, DataType], sizes: Mapping[s
 def plans_of(cascade: Cascade, types: Mapping[str, DataType]) -> tuple[Plan, ...]:
     """The same before sizes are known. Raises AccelsimError as `kernels_of` does."""
     for line in cascade.einsums:
-        if line.where is not None or cascade.generative.get(line.tensor):
-            raise AccelsimError(f"{line.name}: masks and recurrences have no kernels here", line.mark)
-    return tuple(_plan(cascade, types, group) for group in _groups(cascade))
+        if _is_special(cascade, line):
+            raise AccelsimError(
+                f"{line.name}: masks, recurrences, gathers and parts of ranks have no kernels here", line.mark
+            )
+    return tuple(_plan(cascade, types, group) for group in _groups(cascade, types))
+
+
+def _is_special(cascade: Cascade, line: Einsum) -> bool:
+    indices = (index.expr for access in (line.target, *line.reads) for index in access.indices)
+    of_parts = any(rank in cascade.splits for rank in line.coordinates)
+    return of_parts or line.where is not None or line.tensor in cascade.generative or any(map(_gathers, indices))
 
 
 def fused_plan(cascade: Cascade, types: Mapping[str, DataType], einsums: Sequence[str]) -> Plan:
@@ -93,7 +102,7 @@ class _Shape:
 
     Attributes:
         rows: with the copies; `copies` are dimensions of the right operand that rows have too. An index such as `h//R`
-            takes each key for several queries: those are rows of one product.
+            takes each key for several queries: those are rows of one product. There are no more copies than rows.
     """
 
     copies: tuple[str, ...]
@@ -106,7 +115,8 @@ class _Shape:
         copies, rows, cols, depth = (
             prod(sizes[rank] for rank in ranks) for ranks in (self.copies, self.rows, self.cols, self.depth)
         )
-        rows //= copies
+        copies = min(copies, rows)
+        rows = ceil(rows / copies)
         return Product(copies, rows, cols, depth, self.element_bytes, split=copies == 1 or rows > 1)
 
 
@@ -135,26 +145,29 @@ class Plan:
         )
 
 
-def _groups(cascade: Cascade) -> list[list[Einsum]]:
+def _groups(cascade: Cascade, types: Mapping[str, DataType]) -> list[list[Einsum]]:
     """Lines that run as one, in the order of their first lines."""
     groups: list[list[Einsum]] = []
     for line in cascade.einsums:
-        if groups and _joins(line, groups[-1]):
+        if groups and _joins(cascade, types, line, groups[-1]):
             groups[-1].append(line)
         else:
             groups.append([line])
     return groups
 
 
-def _joins(line: Einsum, group: Sequence[Einsum]) -> bool:
-    operands, last = _operands(line), _operands(group[-1])
-    if operands is None or last is None:
-        return operands is None and last is None
-    return operands[0].tensor == last[0].tensor and line.reduced == group[-1].reduced
+def _joins(cascade: Cascade, types: Mapping[str, DataType], line: Einsum, group: Sequence[Einsum]) -> bool:
+    """Whether a line runs with others: products that differ in columns only, or lines that are none."""
+    operands, first = _operands(line), _operands(group[0])
+    if operands is None or first is None:
+        return operands is None and first is None
+    made = {other.tensor for other in group}
+    shapes = (replace(_shape(cascade, types, each), cols=()) for each in (line, group[0]))
+    return operands[0].tensor == first[0].tensor and operands[1].tensor not in made and len(set(shapes)) == 1
 
 
 def _operands(line: Einsum) -> tuple[Access, Access] | None:
-    """The operands of a matrix product: two tensors, at least one of which has results of its own; else None."""
+    """The operands of a matrix product, which are two tensors; else None."""
     expr = line.expr
     if line.reduction != "sum" or not isinstance(expr, BinaryOp) or expr.op != "*":
         return None
@@ -193,7 +206,14 @@ def _shape(cascade: Cascade, types: Mapping[str, DataType], line: Einsum) -> _Sh
     rows = [rank for rank in made if any(rank in coordinates for coordinates, _ in left)]
     copies = tuple(dimension for coordinates, dimension in right if coordinates & set(rows))
     cols = tuple(rank for rank in made if rank not in rows)
-    return _Shape(copies, tuple(rows), cols, tuple(line.reduced), float(types[operands[1].tensor].bytes))
+    return _Shape(copies, tuple(rows), cols, tuple(line.reduced), _element_bytes(types, line, operands))
+
+
+def _element_bytes(types: Mapping[str, DataType], line: Einsum, operands: Sequence[Access]) -> float:
+    sizes = {float(types[access.tensor].bytes) for access in operands}
+    if len(sizes) > 1:
+        raise AccelsimError(f"{line.name}: a product of elements of different sizes has no kernel here", line.mark)
+    return sizes.pop()
 
 
 def _dimensions(cascade: Cascade, access: Access) -> Iterator[tuple[frozenset[str], str]]:
@@ -211,6 +231,17 @@ def _names(expr: IndexExpr) -> Iterator[str]:
             yield from _names(right)
         case MapCall(_, argument, _):
             yield from _names(argument)
+
+
+def _gathers(expr: IndexExpr) -> bool:
+    match expr:
+        case Lookup():
+            return True
+        case IndexOp(_, left, right):
+            return _gathers(left) or _gathers(right)
+        case MapCall(_, argument, _):
+            return _gathers(argument)
+    return False
 
 
 def _flops(line: Einsum) -> int:

@@ -1,8 +1,8 @@
-"""YAML to a system and to a model, every number checked at its place."""
+"""YAML to a system, every number checked at its place."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -10,24 +10,21 @@ from accelsim.cluster.model import (
     Commands,
     Energies,
     Fit,
-    Layer,
     Link,
-    Model,
     Near,
     Policy,
     Processor,
-    Ranks,
     System,
 )
+from accelsim.errors import AccelsimError
 from accelsim.memory.pim import load_stack
 from accelsim.overrides import apply_set, resolve_base, split_override
 from accelsim.schema import check_schema
 from accelsim.shipped import find_file, looks_like_path
 from accelsim.units.roofline import Roofline, Tiling
-from accelsim.workload import load_workload, parameter_names, steps
 from accelsim.yamlfile import Node, load_file
 
-SYSTEMS, MODELS = "clusters", "clusters/models"
+SYSTEMS = "clusters"
 REQUIRED = ("schema", "name", "description", "source", "devices", "nodes", "processor", "link", "near", "policy")
 NEAR = ("bandwidth", "flops_per_byte", "efficiency", "spaces", "rereads", "capacity", "link", "commands", "energy")
 PLACES = {
@@ -91,7 +88,7 @@ def _processor(node: Node) -> Processor:
         bytes_per_s=_positive(fields["bandwidth"], "B/s"),
         compute_efficiency=_fraction(efficiency["compute"]),
         bandwidth_efficiency=_fraction(efficiency["bandwidth"]),
-        element_bytes=int(_positive(fields["element"], "B")),
+        element_bytes=_whole_bytes(fields["element"]),
         tiling=None if fields["tiling"].value is None else _tiling(fields["tiling"]),
     )
     fits = {name: _fit(entry) for name, entry in fields["fits"].mapping().items()}
@@ -109,8 +106,8 @@ def _tiling(node: Node) -> Tiling:
     return Tiling(
         sides=sides,
         cores=fields["cores"].positive_integer(),
-        core_bytes=int(_positive(fields["core_cache"], "B")),
-        shared_bytes=int(_positive(fields["shared_cache"], "B")),
+        core_bytes=_whole_bytes(fields["core_cache"]),
+        shared_bytes=_whole_bytes(fields["shared_cache"]),
         waves=waves,
         register_side=fields["register_side"].positive_integer(),
     )
@@ -166,12 +163,11 @@ def _near(node: Node, processor: Processor) -> Near:
 
 def _commands(node: Node) -> Commands:
     fields = node.fields(("stack", "level", "rules", "power_limit", "stacks"))
-    stack = load_stack(
-        fields["stack"].string(),
-        fields["level"].string(),
-        fields["rules"].string(),
-        power_limit=fields["power_limit"].boolean(),
-    )
+    name, level, rules = (fields[key].string() for key in ("stack", "level", "rules"))
+    try:
+        stack = load_stack(name, level, rules, power_limit=fields["power_limit"].boolean())
+    except AccelsimError as error:
+        raise error if error.mark else fields["stack"].error(error.message) from None
     return Commands(stack, fields["stacks"].positive_integer())
 
 
@@ -180,9 +176,9 @@ def _policy(node: Node, near: Near | None) -> Policy:
     place = {name: _place(name, entry, near) for name, entry in fields["place"].fields((), tuple(PLACES)).items()}
     return Policy(
         place=place,
-        overlap=_word(fields["overlap"], ("none", "heads")),
+        overlap=_overlap(fields["overlap"], place),
         experts=_word(fields["experts"], ("whole", "split")),
-        expert_reduces=fields["expert_reduces"].integer(),
+        expert_reduces=_not_negative(fields["expert_reduces"]),
         table_efficiency=_fraction(fields["table_efficiency"]),
         shared_energy=_word(fields["shared_energy"], ("each", "processor")),
     )
@@ -193,6 +189,15 @@ def _place(name: str, node: Node, near: Near | None) -> str:
     if near is None and place != "processor":
         raise node.expected("processor, since there are no units near the memory")
     return place
+
+
+def _overlap(node: Node, place: Mapping[str, str]) -> str:
+    """Work overlaps only on different units."""
+    overlap = _word(node, ("none", "heads"))
+    apart = place.get("attention") == "near" and place.get("projection", "processor") == "processor"
+    if overlap == "heads" and not apart:
+        raise node.expected("none where attention is not near or projection is not on the processor")
+    return overlap
 
 
 def _word(node: Node, words: tuple[str, ...]) -> str:
@@ -206,6 +211,20 @@ def _count(node: Node, most: int) -> int:
     if value > most:
         raise node.expected(f"at most {most}")
     return value
+
+
+def _not_negative(node: Node) -> int:
+    value = node.integer()
+    if value < 0:
+        raise node.expected("0 or more")
+    return value
+
+
+def _whole_bytes(node: Node) -> int:
+    value = node.quantity("B")
+    if value < 1 or value.denominator != 1:
+        raise node.expected("a whole number of bytes")
+    return int(value)
 
 
 def _positive(node: Node, unit: str) -> float:
@@ -224,40 +243,3 @@ def _fraction(node: Node) -> float:
     if not 0 < value <= 1:
         raise node.expected("a number above 0 and up to 1")
     return value
-
-
-# Models
-
-
-def load_model(name: str) -> Model:
-    """A model, by path or shipped name.
-
-    Raises:
-        AccelsimError: an unknown name, a layer that is no workload, a rank that no layer has.
-    """
-    document = load_file(find_file(name, MODELS, "model"))
-    check_schema(document, "model")
-    entries = document.fields(
-        ("schema", "name", "description", "source", "layers", "ranks", "experts_per_token", "shard")
-    )
-    ranks = entries["ranks"].fields(("batch", "positions"), ("expert", "routed"))
-    read = {key: node.name() for key, node in ranks.items()}
-    named = Ranks(read["batch"], read["positions"], read.get("expert"), read.get("routed"))
-    layers = tuple(_layer(node, named) for node in entries["layers"].sequence())
-    known = {rank for layer in layers for step in layer.steps for rank in step.shapes.sizes}
-    shard = entries["shard"].names()
-    for rank in (*shard, *read.values()):
-        if rank not in known:
-            raise document.error(f'no layer has a rank "{rank}"')
-    per_token = entries["experts_per_token"].integer()
-    return Model(entries["name"].name(), entries["source"].string(), layers, named, per_token, shard)
-
-
-def _layer(node: Node, ranks: Ranks) -> Layer:
-    """A layer bound to one token; the sizes that a step sets are parameters named as its ranks, in capitals."""
-    fields = node.fields(("workload", "count"))
-    name = fields["workload"].string()
-    ours = [rank.upper() for rank in (ranks.batch, ranks.positions, ranks.routed) if rank]
-    known = parameter_names(name)
-    workload = load_workload(name, [f"{parameter}=1" for parameter in ours if parameter in known])
-    return Layer(name, fields["count"].positive_integer(), steps(workload))

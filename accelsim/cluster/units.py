@@ -41,14 +41,14 @@ def add_up(*parts: Mapping[str, float]) -> dict[str, float]:
 
 
 def on_processor(processor: Processor, kernel: Kernel) -> Spent:
-    """A kernel on one processor: a roofline, or what was measured where its file has a fit for one of its lines."""
-    fit = next((processor.fits[name] for name in kernel.einsums if name in processor.fits), None)
+    """A kernel on one processor: a roofline, or what was measured of element-wise lines that its file has a fit for."""
     if kernel.product is not None:
         cost = product_cost(processor.roofline, kernel.product)
-    else:
-        cost = stream_cost(processor.roofline, kernel.bytes, kernel.flops)
+        return Spent(cost.seconds, _energy(processor.energies, cost, macs=True))
+    cost = stream_cost(processor.roofline, kernel.bytes, kernel.flops)
+    fit = next((processor.fits[name] for name in kernel.einsums if name in processor.fits), None)
     seconds = cost.seconds if fit is None else fit.latency_s + fit.seconds_per_byte * kernel.bytes
-    return Spent(seconds, _energy(processor.energies, cost, macs=kernel.product is not None))
+    return Spent(seconds, _energy(processor.energies, cost, macs=False))
 
 
 def _energy(energies: Energies, cost: Cost, *, macs: bool) -> dict[str, float]:
