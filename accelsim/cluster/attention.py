@@ -41,10 +41,10 @@ def _decoding(part: Part, batch: Batch) -> tuple[Spent, Spent]:
     high = sum((on_processor(part.system.processor, kernel) for kernel in kernels), NOTHING)
     if near is None or place == "processor":
         return high, NOTHING
-    low = _near(part, near, batch)
-    if place == "fastest" and high.seconds <= low.seconds:
+    low, transfer = _near(part, near, batch), _transfer(part, near, batch)
+    if place == "fastest" and high.seconds <= low.seconds + transfer.seconds:
         return high, NOTHING
-    return low, _transfer(part, near, batch)
+    return low, transfer
 
 
 def _near(part: Part, near: Near, batch: Batch) -> Spent:
@@ -56,10 +56,10 @@ def _near(part: Part, near: Near, batch: Batch) -> Spent:
 
 
 def _command_seconds(part: Part, commands: Commands, batch: Batch) -> float:
-    """Pairs of key head and sequence are dealt to the stacks of all devices."""
+    """Pairs of key head and sequence are dealt to the stacks of a node; the queries of a pair share its keys."""
     product = next(kernel.product for kernel in part.attention_kernels(1, 1) if kernel.product)
     pairs = ceil(batch.sequences * product.copies * part.system.devices / commands.stacks)
-    work = Attention(pairs, batch.length, product.depth, int(product.element_bytes))
+    work = Attention(pairs, batch.length, product.depth, int(product.element_bytes), group=product.rows)
     return run_attention(commands.stack, work).cycles * commands.stack.period_ps * 1e-12
 
 
