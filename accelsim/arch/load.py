@@ -132,11 +132,20 @@ def _levels(node: Node, components: Mapping[str, Component]) -> tuple[Level, ...
     if levels[0].read_out:
         said = node.mapping()[levels[0].name].mapping()["read_out"]
         raise said.error("there is no level outside the outermost one that its results could leave for")
-    for level in levels[1:]:
-        inner = node.mapping()[level.name].mapping()
-        if "dram" in inner:
-            raise inner["dram"].error(f"only the outermost level, {levels[0].name}, holds whole tensors")
-    return levels
+    return _with_dram(levels, node)
+
+
+def _with_dram(levels: tuple[Level, ...], node: Node) -> tuple[Level, ...]:
+    """The levels, the outermost one with the DRAM that is said to be behind it."""
+    (first, *inner), (said, *others) = levels, node.mapping().values()
+    for entry in others:
+        if "dram" in entry.mapping():
+            raise entry.mapping()["dram"].error(f"only the outermost level, {first.name}, holds whole tensors")
+    if "dram" not in said.mapping():
+        return levels
+    from accelsim.arch.dram import with_dram
+
+    return with_dram(first, said.mapping()), *inner
 
 
 def _level(name: str, node: Node, components: Mapping[str, Component]) -> Level:
@@ -147,7 +156,7 @@ def _level(name: str, node: Node, components: Mapping[str, Component]) -> Level:
     latency_s = entries["latency"].quantity("s") if "latency" in entries else Fraction(0)
     if latency_s < 0:
         raise entries["latency"].error(f'must not be negative, got "{entries["latency"].text}"')
-    level = Level(
+    return Level(
         name,
         _amount(entries["capacity"], "B"),
         _ports(name, entries["bandwidth"]),
@@ -158,11 +167,6 @@ def _level(name: str, node: Node, components: Mapping[str, Component]) -> Level:
         entries["slots"].boolean() if "slots" in entries else False,
         _hardware(entries["rtl"]) if "rtl" in entries else None,
     )
-    if "dram" not in entries:
-        return level
-    from accelsim.arch.dram import with_dram
-
-    return with_dram(level, entries)
 
 
 def _ports(name: str, node: Node) -> tuple[Port, ...]:
