@@ -40,8 +40,8 @@ CPU = (
 HEAD = ("GPT-3 175B, prompts and answers of 2048 tokens", "published", "simulator", "as released", "corrected")
 NOTES = (
     "published: AttAcc, section 7; simulator: the released one, run; as released: ours with its rules; corrected: ours",
-    "with all-reduces around a ring twice, idle cores that do not slow down the memory, softmax that takes time, new keys",
-    "and values written, and the energy of products that units in memory run: they read weights again for every token.",
+    "with all-reduces around a ring twice, idle cores that do not slow down the memory, softmax that takes time, new",
+    "keys and values written, and the energy of products in memory: units there read weights again for every token.",
 )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from accelsim.cluster import Decoding, System, closed_loop, decode, load_model, load_system, room
 from accelsim.validation.check import Allowance, Check, compare
+from accelsim.validation.pim import positions
 from accelsim.validation.report import Report
 from accelsim.validation.runs import Runs
 from accelsim.validation.table import Table, read_table
@@ -57,7 +58,7 @@ NOTES = ("as released: with the doubled counts, tables and all-reduces of the re
 
 def report(runs: Runs) -> Report:
     """All checks, and the claims."""
-    return Report("duplex", tuple(_steps()), (claims(),))
+    return Report("duplex", tuple(_steps()), (claims(), positions.table()))
 
 
 def _steps() -> Iterator[Check]:
