@@ -20,12 +20,12 @@ class Room:
 
 
 def room(system: System, model: Model, length: int) -> Room:
-    """Of all nodes; the cache lies in the memory that the units near it have, if any, or beside the weights."""
+    """Of all nodes; weights and caches share the processors' memory and the one that only the units in it have."""
     parts = list(_parts(system, model))
     devices = system.devices * system.nodes
     weights = sum(part.weight_bytes() * count for part, count in parts) * devices
     cache = sum(part.cache_bytes(1, length) * count for part, count in parts) * system.devices
-    own = system.near.capacity_bytes if system.near else 0.0
+    own = system.near.capacity_bytes * system.nodes if system.near else 0.0
     processors = system.processor.capacity_bytes * devices
     left = own + processors - weights
     return Room(weights, cache, own + processors, max(0, int(left // cache)))

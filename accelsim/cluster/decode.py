@@ -66,9 +66,11 @@ def closed_loop(system: System, model: Model, sequences: int, prompt: int, outpu
     Every stage gives all a token; of `output` stages `sequences` take in a prompt beside it, one each.
 
     Raises:
-        AccelsimError: as `decode` does.
+        AccelsimError: as `decode` does, and a prompt or an output below 1.
     """
-    running = decode(system, model, sequences, (prompt + 1, prompt + output))
+    if min(prompt, output) < 1:
+        raise AccelsimError(f"prompt and output must be at least 1, got {prompt} and {output}")
+    running = decode(system, model, sequences, (prompt + 1, prompt + max(1, output - 1)))
     cost_of, length = step_costs(system, model), prompt + (output + 1) // 2
     with_prompt = cost_of(Batch(max(1, sequences - 1), length, 1, prompt))
     without = cost_of(Batch(sequences, length))

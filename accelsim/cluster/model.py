@@ -9,8 +9,6 @@ from accelsim.memory.pim import Stack
 from accelsim.units.roofline import Roofline
 from accelsim.workload import Step
 
-CLASSES = ("projection", "attention", "ffn", "experts", "elementwise")
-
 
 @dataclass(frozen=True)
 class Layer:
@@ -101,7 +99,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Commands:
-    """Attention in memory, command by command: so many stacks, which are shared by all processors."""
+    """Attention in memory, command by command: so many stacks, which are shared by the processors of a node."""
 
     stack: Stack
     stacks: int
@@ -112,7 +110,7 @@ class Near:
     """The units in the memory of one device: a roofline, and commands where attention runs command by command.
 
     Attributes:
-        capacity_bytes: memory that only these units have, of all devices together; 0 where they share the processors'.
+        capacity_bytes: memory that only these units have, of a node; 0 where they share the processors'.
         link_bytes_per_s: from a processor to its memory with units, one way; None where they share the memory.
         spaces: parts of the memory that the processor and the units cannot use at once.
         rereads: whether the units read memory for every flop, having no place for weights while tokens pass.
@@ -166,3 +164,10 @@ class System:
     link: Link
     near: Near | None
     policy: Policy
+
+    @property
+    def energy_without(self) -> tuple[str, ...]:
+        """The components whose energy no source gives, so that no sum has it."""
+        energies = self.processor.energies
+        each = {"shared cache": energies.shared, "core caches": energies.core, "registers": energies.register}
+        return tuple(name for name, known in {**each, "link": self.link.energy}.items() if known is None)

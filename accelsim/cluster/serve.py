@@ -67,13 +67,13 @@ class Served:
 
 @dataclass
 class _Request:
-    """One that waits or runs; it changes as it runs."""
+    """One that waits or runs; it changes as it runs. One that ran from the start on has no beginning to count from."""
 
     arrival_s: float
     prompt: int
     output: int
     done: int = 0
-    last_s: float = 0.0
+    from_start: bool = False
 
 
 @dataclass
@@ -97,10 +97,10 @@ def serve(system: System, model: Model, traffic: Traffic) -> Served:
     Source: Duplex (MICRO 2024), sections II-B and VI (continuous batching, closed loop).
 
     Raises:
-        AccelsimError: no sequences or requests, lengths below 1, or no room for a single request.
+        AccelsimError: no sequences or requests, lengths below 1, a spread or a rate that is none, or no room for a
+            single request.
     """
-    if min(traffic.sequences, traffic.prompt, traffic.output, traffic.requests) < 1:
-        raise AccelsimError("sequences, prompt, output and requests must be at least 1")
+    _check(traffic)
     places = min(traffic.sequences, _room(system, model, traffic))
     traffic = replace(traffic, sequences=places)
     cost_of = step_costs(system, model)
@@ -121,6 +121,13 @@ def serve(system: System, model: Model, traffic: Traffic) -> Served:
         if ended < places:
             log, began = _Log(), now
     return Served(places, now - began, log.tokens, log.between, log.first, log.whole, log.mixed, log.stages, log.energy)
+
+
+def _check(traffic: Traffic) -> None:
+    if min(traffic.sequences, traffic.prompt, traffic.output, traffic.requests) < 1:
+        raise AccelsimError("sequences, prompt, output and requests must be at least 1")
+    if not 0 <= traffic.spread < 1 or (traffic.per_s is not None and traffic.per_s <= 0):
+        raise AccelsimError("spread must be from 0 to below 1, per_s above 0")
 
 
 def _room(system: System, model: Model, traffic: Traffic) -> int:
@@ -150,7 +157,7 @@ class _Source:
         requests = [self._drawn(0.0) for _ in range(self.traffic.sequences)]
         for request in requests:
             request.done = int(self.random.integers(1, request.output + 1)) if request.output > 1 else 0
-            request.done = min(request.done, request.output - 1) or 1
+            request.done, request.from_start = min(request.done, request.output - 1) or 1, True
         return [request for request in requests if request.done < request.output]
 
     def arrived(self, now: float, places: int) -> list[_Request]:
@@ -176,7 +183,7 @@ class _Source:
 
 
 def _rounded(running: Sequence[_Request], fresh: Sequence[_Request]) -> Batch:
-    lengths = [request.prompt + request.done + 1 for request in running]
+    lengths = [request.prompt + request.done for request in running]  # the last token's own key and value included
     length = _round(sum(lengths) / len(lengths)) if lengths else 1
     prompt = _round(sum(request.prompt for request in fresh) / len(fresh)) if fresh else 0
     return Batch(len(running), length, len(fresh), prompt)
@@ -196,5 +203,5 @@ def _record(log: _Log, cost: StepCost, running: Sequence[_Request], fresh: Seque
     log.first += [now - request.arrival_s for request in fresh]
     for request in (*running, *fresh):
         request.done += 1
-        if request.done == request.output:
+        if request.done == request.output and not request.from_start:
             log.whole.append(now - request.arrival_s)
