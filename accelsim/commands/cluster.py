@@ -12,7 +12,7 @@ from accelsim.errors import AccelsimError, Mark
 from accelsim.overrides import split_override
 
 if TYPE_CHECKING:
-    from accelsim.cluster import Decoding, Model, Served, System
+    from accelsim.cluster import Decoding, Model, Served, System, Traffic
 
 HELP = "a language model on a whole system: processors, units in their memory, links; decoding or serving"
 COUNTS = ("sequences", "length", "prompt", "output", "requests", "seed")
@@ -35,8 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         dest="overrides",
         help="sequences at once; length of their caches, or prompt and output (the mean over the answer); requests, to "
-        "serve so many with continuous batching, with spread (of the lengths), per_s (arrivals; none: a closed "
-        "loop) and seed; or a path in the system's file (link.rounds); may be repeated",
+        "serve so many with continuous batching, with spread (of the lengths: 0), per_s (arrivals; none: a closed "
+        "loop) and seed (1); or a path in the system's file (link.rounds); may be repeated",
     )
 
 
@@ -49,8 +49,8 @@ class Asked:
     prompt: int | None = None
     output: int | None = None
     requests: int | None = None
-    seed: int = 1
-    spread: float = 0.0
+    seed: int | None = None
+    spread: float | None = None
     per_s: float | None = None
 
 
@@ -89,12 +89,13 @@ def _check(asked: Asked) -> None:
         raise AccelsimError("prompt and output go together", place)
     if asked.requests and asked.prompt is None:
         raise AccelsimError("requests: need prompt and output", place)
-    if not 0 <= asked.spread < 1 or (asked.per_s is not None and asked.per_s <= 0):
-        raise AccelsimError("spread must be from 0 to below 1, per_s above 0", place)
+    idle = [name for name in ("spread", "per_s", "seed") if getattr(asked, name) is not None and not asked.requests]
+    if idle:
+        raise AccelsimError(f"{idle[0]}: says something of requests, of which none are asked for", place)
 
 
 def _document(system: System, model: Model, asked: Asked) -> dict[str, object]:
-    from accelsim.cluster import Traffic, decode, room, serve
+    from accelsim.cluster import decode, room, serve
 
     assert asked.sequences is not None
     prompt, output = asked.prompt or 0, asked.output or 0
@@ -110,12 +111,21 @@ def _document(system: System, model: Model, asked: Asked) -> dict[str, object]:
         "cache_bytes": room_.cache * asked.sequences,
         "capacity_bytes": room_.capacity,
         "sequences_that_fit": room_.most,
+        "energy_without": list(system.energy_without),
     }
     if asked.requests:
-        traffic = Traffic(asked.sequences, prompt, output, asked.spread, asked.per_s, asked.requests, asked.seed)
-        return document | _served(serve(system, model, traffic))
+        return document | _served(serve(system, model, _traffic(asked, prompt, output)))
     lengths = (asked.length, asked.length) if asked.length else (prompt + 1, prompt + max(1, output - 1))
     return document | _decoded(decode(system, model, asked.sequences, lengths))
+
+
+def _traffic(asked: Asked, prompt: int, output: int) -> Traffic:
+    from accelsim.cluster import Traffic
+
+    assert asked.sequences is not None
+    assert asked.requests is not None
+    spread, seed = asked.spread or 0.0, asked.seed or 1
+    return Traffic(asked.sequences, prompt, output, spread, asked.per_s, asked.requests, seed)
 
 
 def _decoded(decoding: Decoding) -> dict[str, object]:
@@ -158,13 +168,14 @@ def _percentiles(values: Sequence[float]) -> dict[str, float | None]:
 
 
 def _compared(ours: Mapping[str, object], other: Mapping[str, object]) -> dict[str, object]:
-    """How many times as many tokens a second, and how much of the energy."""
+    """How many times as many tokens a second, and how much of the energy: only where the same is left out of both."""
+    energies = [_number(each["energy_pj_per_token"]) for each in (ours, other)]
     return {
         "cluster": other["cluster"],
         "tokens_per_s": other["tokens_per_s"],
         "energy_pj_per_token": other["energy_pj_per_token"],
         "speedup": _number(ours["tokens_per_s"]) / _number(other["tokens_per_s"]),
-        "energy_ratio": _number(ours["energy_pj_per_token"]) / _number(other["energy_pj_per_token"]),
+        "energy_ratio": energies[0] / energies[1] if ours["energy_without"] == other["energy_without"] else None,
     }
 
 
@@ -188,18 +199,24 @@ def _text(document: Mapping[str, object]) -> str:
     ):
         if key in d:
             lines.append(f"{says}, ms: " + _shares(d[key], 1e3, ""))
-    lines.append("energy, mJ: " + _shares(d["energy_by"], 1e-9, ""))
+    lines.append("energy, mJ: " + _shares(d["energy_by"], 1e-9, "") + _without(d))
     lines.append(
         f"memory, GiB: weights {gib['weights_bytes']:,.1f}, caches {gib['cache_bytes']:,.1f} of "
         f"{gib['capacity_bytes']:,.1f}; {d['sequences_that_fit']} sequences fit"
     )
     against = d.get("against")
     if isinstance(against, dict):
-        lines.append(
-            f"against {against['cluster']}: {against['speedup']:.2f} times the tokens a second, "
-            f"{against['energy_ratio']:.2f} times the energy a token"
+        ratio = against["energy_ratio"]
+        energy = (
+            "energies that leave out different things" if ratio is None else f"{ratio:.2f} times the energy a token"
         )
+        lines.append(f"against {against['cluster']}: {against['speedup']:.2f} times the tokens a second, {energy}")
     return "\n".join(lines)
+
+
+def _without(document: Mapping[str, object]) -> str:
+    names = document["energy_without"]
+    return f"; without {', '.join(names)}" if isinstance(names, list) and names else ""
 
 
 def _shares(table: object, scale: float, unit: str) -> str:
