@@ -17,6 +17,7 @@ from accelsim.units import (
     fuse_array,
     gemv,
     link,
+    roofline,
     softmax,
     systolic,
     vector,
@@ -137,6 +138,13 @@ UNITS = {
             buffer.BufferParams,
             buffer.Accesses,
             buffer.timing,
+        ),
+        Unit(
+            "roofline",
+            "processor at its peaks: products of matrices",
+            roofline.RooflineParams,
+            roofline.Products,
+            roofline.timing,
         ),
         Unit("link", "link: a message in beats", link.LinkParams, link.Message, link.timing),
     )

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from math import ceil, prod
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 from accelsim.errors import AccelsimError
+from accelsim.units.fields import Checked, Size
+from accelsim.units.timing import Timing
 
 ACCUMULATOR_DEPTH = 32  # elements of the depth that a core holds of both operands at once
 CACHE_SLICES = 64  # slices of the depth for which the second cache is shared out
@@ -178,3 +181,37 @@ def _pairs(product: Product, sides: tuple[int, ...]) -> Iterator[tuple[int, int]
 def _useful(sides: tuple[int, ...], extent: int) -> tuple[int, ...]:
     covering = [side for side in sides if side >= extent]
     return (*(side for side in sides if side < extent), *covering[:1])
+
+
+@dataclass(frozen=True)
+class RooflineParams(Checked):
+    """The unit: rates at a clock, without tiles."""
+
+    flops_per_cycle: Annotated[int, Size("operations of all cores together in a cycle, two for a mac")]
+    bytes_per_cycle: Annotated[int, Size("bytes from and to memory in a cycle")]
+    compute_percent: Annotated[int, Size("percent of its operations that it reaches", high=100)] = 100
+    bandwidth_percent: Annotated[int, Size("percent of its bandwidth that it reaches", high=100)] = 100
+    element_bytes: Annotated[int, Size("bytes of an element", high=8)] = 2
+
+
+@dataclass(frozen=True)
+class Products(Checked):
+    """The job: `copies` products of rows x depth and depth x cols."""
+
+    rows: Annotated[int, Size("rows of the left operand: tokens, or queries of a key head")]
+    cols: Annotated[int, Size("columns of the right operand")]
+    depth: Annotated[int, Size("elements that are summed up")]
+    copies: Annotated[int, Size("independent products")] = 1
+
+
+def timing(params: RooflineParams, shape: Products) -> Timing:
+    """max(flops / peak, bytes / bandwidth) cycles; operands and results move once, all leave at the end.
+
+    Source: Williams et al., CACM 2009. Assumes that caches hold what is used again, and that nothing else runs.
+    """
+    product = Product(shape.copies, shape.rows, shape.cols, shape.depth, params.element_bytes)
+    moved = Fraction(traffic(product, shape.rows, shape.cols))
+    compute = Fraction(product.flops * 100, params.flops_per_cycle * params.compute_percent)
+    memory = moved * 100 / (params.bytes_per_cycle * params.bandwidth_percent)
+    cycles = ceil(max(compute, memory))
+    return Timing(cycles - 1, cycles - 1, cycles)

@@ -30,6 +30,7 @@ SMALL: dict[str, dict[str, object]] = {
     "gemv": {"lanes": 2, "words": 200, "outputs": 3, "rows": 5, "elements": 7},
     "dma": {"latency": 10, "bytes": 1000, "burst_beats": 7, "outstanding": 2},
     "buffer": {"ports": 3, "banks": 4, "words": 20},
+    "roofline": {"flops_per_cycle": 64, "bytes_per_cycle": 8, "rows": 3, "cols": 5, "depth": 7},
     "link": {"width_bytes": 8, "latency": 3, "bytes": 100},
 }
 EACH = pytest.mark.parametrize("unit", UNITS.values(), ids=lambda unit: unit.name)
