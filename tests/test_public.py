@@ -88,11 +88,11 @@ def test_starting_is_cheap() -> None:
     assert loaded_after(commands) & HEAVY == set()
 
 
+@pytest.mark.parametrize("arch", ["fusemax", "edge-lpddr5"])
 @pytest.mark.parametrize("depth", ["bound", "analytic"])
-def test_one_simulation_compiles_and_draws_nothing(depth: str) -> None:
-    code = (
-        f"from accelsim.cli import main\nassert main('simulate fusemax bert --set L=1024 --depth {depth}'.split()) == 0"
-    )
+def test_one_simulation_compiles_and_draws_nothing(arch: str, depth: str) -> None:
+    words = f"simulate {arch} bert --set L=1024 --depth {depth}"
+    code = f"from accelsim.cli import main\nassert main('{words}'.split()) == 0"
     assert loaded_after(code) & {"numba", "networkx", "matplotlib", "jinja2"} == set()
 
 
