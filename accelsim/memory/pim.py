@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from math import ceil, prod
 
@@ -18,9 +19,9 @@ __all__ = ["Stack", "load_document", "load_stack", "read_stack", "read_stacks"]
 KIND = "arch_configs/pim"
 MOVES = ("query", "scores", "weights", "outputs")
 TIMINGS = ("nBL", "nRCD", "nRP", "nRAS", "nRC", "nRTP", "nCCDS", "nCCDL", "nREFI", "nRFC", "nCWL", "nWR", "nWTRL")
-ENERGY = ("source", "class", "activate", "steps", "write", "outside", "softmax", "refresh", "background")
+ENERGY = ("source", "class", "activate", "steps", "ordinary", "outside", "softmax", "refresh", "background")
 LEVEL = (
-    *("head_dim", "length", "walk", "window", "spacing", "compute", "moves", "inputs"),
+    *("head_dim", "length", "walk", "window", "spacing", "compute", "moves", "queue", "inputs"),
     *("read_path", "move_path", "multiply"),
 )
 INPUTS = ("channel", "stack")
@@ -61,18 +62,26 @@ def read_stack(document: Node, level: str, rules: str, *, power_limit: bool) -> 
         raise entries["clock_period"].expected("more than 0")
     chosen = _chosen(entries["levels"], level, "level")
     energy = _energy(entries["energy"])
+    placed = _level(chosen, organisation, energy.step_pj_per_bit)
+    timings = _timings(entries["timings"], period_ps)
     ruled = _chosen(entries["rules"], rules, "rule set").fields(("softmax", "append", "power"))
+    power = _power(_chosen(ruled["power"], level, "limit for level"), placed.queue is not None)
+    most_read = power.read * _size(organisation["pseudo_channel"]) / timings["nBL"]
+    if power.refill <= most_read > 0:
+        raise ruled["power"].error(
+            f"{level}: reads of a processor take {most_read:g} tokens a cycle, no fewer than refill"
+        )
     return Stack(
         period_ps=float(period_ps),
         channels=_size(organisation["channels"]),
         sizes={name: _size(organisation[name]) for name in DIMENSIONS},
         rows=_size(organisation["row"]),
         burst_bytes=_bytes(organisation["burst"]),
-        timings=_timings(entries["timings"], period_ps),
-        window=_size(chosen.fields(LEVEL)["window"]),
+        timings=timings,
+        window=_size(chosen.mapping()["window"]),
         results_per_move=_size(entries["results_per_move"]),
-        level=_level(chosen, organisation, energy.step_pj_per_bit),
-        power=_power(ruled["power"], level) if power_limit else NO_LIMIT,
+        level=placed,
+        power=power if power_limit else NO_LIMIT,
         softmax=None if ruled["softmax"].value is None else _softmax(ruled["softmax"]),
         append=ruled["append"].boolean(),
         energy=energy,
@@ -156,11 +165,23 @@ def _level(node: Node, organisation: Mapping[str, Node], steps: Iterable[str]) -
         spacing=(channel, rank, group),
         compute=_compute(entries["compute"]),
         moves=moves,
+        queue=_queue(entries["queue"], lists["walk"], sets, organisation),
         inputs=_word(entries["inputs"], INPUTS),
         read_path=_path(entries["read_path"], steps),
         move_path=_path(entries["move_path"], steps),
         multiply_pj={_width(entry): _amount(entry, "pJ") for entry in entries["multiply"].mapping().values()},
     )
+
+
+def _queue(node: Node, walk: tuple[str, ...], sets: int, organisation: Mapping[str, Node]) -> int | None:
+    if node.value is None:
+        return None
+    if walk[-1] != "column" or sets < 2:
+        raise node.error("a processor reads sets of banks that MACs leave to it: several, each walked column by column")
+    each = prod(_size(organisation[name]) for name in ("pseudo_channel", "bank_group", "bank"))
+    if sets + each > MOST_WALKED:
+        raise node.error(f"{sets} sets of banks and {each} banks of a processor; at most {MOST_WALKED} are supported")
+    return _size(node)
 
 
 def _word(node: Node, words: tuple[str, ...]) -> str:
@@ -194,7 +215,7 @@ def _energy(node: Node) -> Energy:
         source=" ".join(entries["source"].string().split()),
         activate_pj=_amount(entries["activate"], "pJ"),
         step_pj_per_bit=steps,
-        write_path=_path(entries["write"], steps),
+        ordinary_path=_path(entries["ordinary"], steps),
         outside_path=_path(entries["outside"], steps),
         softmax_pj=_amount(entries["softmax"], "pJ"),
         refresh_pj=_amount(entries["refresh"], "pJ"),
@@ -214,15 +235,19 @@ def _width(node: Node) -> int:
     return int(key)
 
 
-def _power(node: Node, level: str) -> Power:
-    limit = _chosen(node, level, "limit for level")
-    if limit.value is None:
+def _power(node: Node, beside: bool) -> Power:
+    """A limit, with a processor's tokens where one may read beside the MACs."""
+    if node.value is None:
         return NO_LIMIT
-    fields = limit.fields(("refill", "most", "MAC", "query", "ACT"))
+    fields = node.fields(("refill", "most", "MAC", "query", "ACT", *(["processor"] if beside else [])))
     mac, query, activate = (_count(fields[name]) for name in ("MAC", "query", "ACT"))
     power = Power(_size(fields["refill"]), _size(fields["most"]), mac, query, activate)
-    if max(power.mac, power.activate) > power.most:
-        raise fields["most"].expected(f"at least {max(power.mac, power.activate)}, what one command takes")
+    if beside:
+        reading = fields["processor"].fields(("RD", "ACT"))
+        power = replace(power, read=_count(reading["RD"]), row=_count(reading["ACT"]))
+    largest = max(power.mac, power.activate, power.read, power.row)
+    if largest > power.most:
+        raise fields["most"].expected(f"at least {largest}, what one command takes")
     return power
 
 

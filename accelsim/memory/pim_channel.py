@@ -5,6 +5,11 @@ barrier that may, and at most one row command: rows are opened for whatever the 
 MACs and moves use different paths, so that each is spaced only from its own kind. A barrier goes when all before it
 are gone.
 
+Where the level lets it, a processor reads the last set of banks beside them, bank by bank, through a queue of its own:
+row after row, spread over pseudo-channels and bank groups. It shares both buses, refresh and power with the MACs. The
+column bus goes to who could have had it first, were there power, MACs first in a draw; the row bus to MACs first. Moves
+need no bus then, since they stay on the logic die.
+
 A refresh falls due at multiples of nREFI. From then on no MAC and no activation issues until all rows are closed and
 every pseudo-channel is refreshed.
 """
@@ -19,12 +24,16 @@ from accelsim.memory.pim_kernel import (
     ACT,
     ACT_SLOTS,
     APPEND,
+    ARRIVAL,
     BARRIER,
+    FETCH,
+    FIELDS,
     GROUP,
     KIND,
     LASTS,
     LONG_AGO,
     MAC,
+    NUMBER,
     PRE,
     PREA,
     RANK,
@@ -36,9 +45,11 @@ from accelsim.memory.pim_kernel import (
 )
 from accelsim.memory.pim_model import Stack
 
+LATER = 1 << 60
+PROCESSOR_BANKS = ("pseudo_channel", "bank_group", "bank")
 Issued = tuple[int, int, int, int]
 """Cycle, command, its number or the set of banks of a row command (-1 for all), row."""
-Spacing = tuple[tuple[int, int, int], tuple[int, int, int]]
+Spacing = tuple[tuple[int, int, int], tuple[int, int, int], tuple[int, int, int]]
 
 
 @dataclass
@@ -57,9 +68,10 @@ class Channel:
     """The state of a channel between two cycles.
 
     Attributes:
-        gaps: of MACs and of moves the cycles between two of a channel, a rank, a bank group.
+        gaps: of MACs, of moves and of reads the cycles between two of a channel, a rank, a bank group.
         window: numbers of the commands that wait.
-        last: when the last MAC or move issued, by path, level and place.
+        queue: reads of the processor that wait; `asked` counts them all.
+        last: when the last MAC, move or read issued, by path, level and place.
         due: pseudo-channels to refresh.
         weighed: when the last softmax ends.
     """
@@ -71,6 +83,8 @@ class Channel:
     tokens: int
     window: list[int] = field(default_factory=list)
     offered: int = 0
+    queue: list[list[int]] = field(default_factory=list)
+    asked: int = 0
     last: dict[tuple[int, int, int], int] = field(default_factory=dict)
     due: int = 0
     refreshed: int = LONG_AGO
@@ -78,13 +92,17 @@ class Channel:
     weighed: int = 0
 
 
-def run(stack: Stack, commands: Integers, gaps: Spacing) -> tuple[int, list[Issued]]:
-    """Issue all commands. Returns the cycles to the last of them, and what was issued."""
-    banks = [Banks() for _ in range(stack.sets)]
+def run(stack: Stack, commands: Integers, gaps: Spacing, until: int = 0) -> tuple[int, list[Issued]]:
+    """Issue all commands. Returns the cycles to the last of them, and what was issued.
+
+    Args:
+        until: cycles that a processor goes on reading for, if commands are done before.
+    """
+    banks = [Banks() for _ in range(stack.sets + stack.parts(PROCESSOR_BANKS))]
     channel = Channel(stack, gaps, commands.tolist(), banks, stack.power.most)
     log: list[Issued] = []
     cycle = 0
-    while channel.window or channel.offered < len(channel.commands):
+    while channel.window or channel.offered < len(channel.commands) or cycle < until:
         log += _cycle(channel, cycle)
         cycle += 1
     return cycle, log
@@ -102,13 +120,20 @@ def write_to_close(stack: Stack) -> int:
 
 def _cycle(channel: Channel, cycle: int) -> Iterator[Issued]:
     _fill(channel)
+    _ask(channel, cycle)
     if cycle > 0 and cycle % channel.stack.timings["nREFI"] == 0:
         channel.due += channel.stack.sizes["pseudo_channel"]
-    for number in _column_choices(channel):
-        if _column_ready(channel, number, cycle):
-            yield cycle, channel.commands[number][KIND], number, channel.commands[number][ROW]
-            _note_column(channel, number, cycle)
-            break
+    number, since = _first_ready(channel, [(n, channel.commands[n]) for n in _column_choices(channel)], cycle)
+    place, read_since = _first_ready(channel, list(enumerate(channel.queue)), cycle)
+    if place is not None and read_since < since:
+        line = channel.queue.pop(place)
+        yield cycle, FETCH, line[NUMBER], line[ROW]
+        _note_column(channel, line, cycle)
+    if number is not None and (since <= read_since or channel.commands[number][KIND] not in (MAC, APPEND)):
+        line = channel.commands[number]
+        channel.window.remove(number)
+        yield cycle, line[KIND], number, line[ROW]
+        _note_column(channel, line, cycle)
     if cycle >= channel.row_free:
         choices = _refresh_choices(channel, cycle) if channel.due else _row_choices(channel, cycle)
         for what, at, row in choices:
@@ -128,6 +153,34 @@ def _fill(channel: Channel) -> None:
         channel.window.pop(0)
 
 
+def arrival(stack: Stack, number: int) -> int:
+    """The cycle in which the processor asks for the burst of that number: its share of the bursts, evenly spread."""
+    share = stack.processor_share or 0
+    each = 100 * max(stack.timings["nBL"], stack.timings["nCCDS"])
+    return number * each // (share * stack.sizes["pseudo_channel"])
+
+
+def _ask(channel: Channel, cycle: int) -> None:
+    stack = channel.stack
+    while stack.processor_share and len(channel.queue) < (stack.level.queue or 0):
+        if arrival(stack, channel.asked) > cycle:
+            return
+        channel.queue.append(_request(stack, channel.asked))
+        channel.asked += 1
+
+
+def _request(stack: Stack, number: int) -> list[int]:
+    """A read of the processor: pseudo-channel by turns, then bank groups, columns, banks, rows."""
+    rest, part = divmod(number, stack.sizes["pseudo_channel"])
+    rest, group = divmod(rest, stack.sizes["bank_group"])
+    row, bank = divmod(rest // stack.sizes["column"], stack.sizes["bank"])
+    group += part * stack.sizes["bank_group"]
+    line = dict.fromkeys(range(FIELDS), 0)
+    line |= {KIND: FETCH, RANK: part, GROUP: group, SET: stack.sets + group * stack.sizes["bank"] + bank, ROW: row}
+    line |= {ARRIVAL: arrival(stack, number), NUMBER: number}
+    return list(line.values())
+
+
 def _column_choices(channel: Channel) -> Iterator[int]:
     for number in channel.window:
         if channel.commands[number][KIND] == BARRIER:
@@ -136,60 +189,76 @@ def _column_choices(channel: Channel) -> Iterator[int]:
 
 
 def _places(command: list[int]) -> Iterator[tuple[int, int, int]]:
-    path = 0 if command[KIND] == MAC else 1
+    path = {MAC: 0, FETCH: 2}.get(command[KIND], 1)
     yield from ((path, 0, 0), (path, 1, command[RANK]), (path, 2, command[GROUP]))
 
 
-def _column_ready(channel: Channel, number: int, cycle: int) -> bool:
-    command = channel.commands[number]
-    if command[KIND] in (MAC, APPEND) and not _is_open(channel, command, cycle):
-        return False
-    if command[KIND] == MAC and not _may_read(channel, command, cycle):
-        return False
-    if command[KIND] == WEIGHTS and cycle < channel.weighed:
-        return False
-    return all(
-        cycle >= channel.last.get(place, LONG_AGO) + channel.gaps[place[0]][place[1]] for place in _places(command)
-    )
+def _first_ready(channel: Channel, choices: list[tuple[int, list[int]]], cycle: int) -> tuple[int | None, int]:
+    """The number of the oldest that may issue, None for none; and since when it or one before could have had the bus.
+
+    That is as if there were tokens; it is LATER for none, and for moves.
+    """
+    since = LATER
+    for number, line in choices:
+        ready = _ready_at(channel, line)
+        if ready <= cycle and line[KIND] in (MAC, APPEND, FETCH):
+            since = min(since, ready)
+        if ready <= cycle and channel.tokens >= _tokens(channel, line[KIND]):
+            return number, since
+    return None, since
 
 
-def _is_open(channel: Channel, command: list[int], cycle: int) -> bool:
-    banks = channel.banks[command[SET]]
-    opened = banks.row == command[ROW] and cycle >= banks.activated + channel.stack.timings["nRCD"]
-    return opened and not channel.due
+def _ready_at(channel: Channel, line: list[int]) -> int:
+    """The cycle from which a column command may issue, if there are tokens; LATER while its row is not open."""
+    ready = [channel.last.get(place, LONG_AGO) + channel.gaps[place[0]][place[1]] for place in _places(line)]
+    if line[KIND] in (MAC, APPEND, FETCH):
+        banks = channel.banks[line[SET]]
+        ready.append(banks.activated + channel.stack.timings["nRCD"] if banks.row == line[ROW] else LATER)
+        ready.append(LATER if channel.due else LONG_AGO)
+    if line[KIND] == MAC:
+        ready.append(channel.banks[line[SET]].written + write_to_read(channel.stack))
+    if line[KIND] == WEIGHTS:
+        ready.append(channel.weighed)
+    if line[KIND] == FETCH:
+        ready.append(line[ARRIVAL])
+    return max(ready)
 
 
-def _may_read(channel: Channel, command: list[int], cycle: int) -> bool:
-    written = channel.banks[command[SET]].written
-    return cycle >= written + write_to_read(channel.stack) and channel.tokens >= channel.stack.power.mac
+def _tokens(channel: Channel, kind: int) -> int:
+    """Of a column command."""
+    return {MAC: channel.stack.power.mac, FETCH: channel.stack.power.read}.get(kind, 0)
 
 
-def _note_column(channel: Channel, number: int, cycle: int) -> None:
-    command = channel.commands[number]
-    channel.window.remove(number)
-    channel.last.update(dict.fromkeys(_places(command), cycle))
-    if command[KIND] == MAC:
-        channel.banks[command[SET]].read = cycle
-        channel.tokens -= channel.stack.power.mac
-    if command[KIND] == APPEND:
-        channel.banks[command[SET]].written = cycle
-    if command[KIND] == SOFTMAX:
-        channel.weighed = cycle + command[LASTS]
+def _note_column(channel: Channel, line: list[int], cycle: int) -> None:
+    channel.last.update(dict.fromkeys(_places(line), cycle))
+    channel.tokens -= _tokens(channel, line[KIND])
+    if line[KIND] in (MAC, FETCH):
+        channel.banks[line[SET]].read = cycle
+    if line[KIND] == APPEND:
+        channel.banks[line[SET]].written = cycle
+    if line[KIND] == SOFTMAX:
+        channel.weighed = cycle + line[LASTS]
 
 
 def _row_choices(channel: Channel, cycle: int) -> Iterator[tuple[int, int, int]]:
-    """What the oldest MAC of each set of banks needs, oldest first, where it may issue."""
-    timings, power, seen = channel.stack.timings, channel.stack.power, set()
-    for kind, at, row, *_ in (channel.commands[number] for number in channel.window):
-        if kind not in (MAC, APPEND) or at in seen:
+    """What the oldest MAC or read of each set of banks needs, MACs first and oldest first, where it may issue."""
+    timings, seen = channel.stack.timings, set()
+    for kind, at, row, *_ in [*(channel.commands[number] for number in channel.window), *channel.queue]:
+        if kind not in (MAC, APPEND, FETCH) or at in seen:
             continue
         seen.add(at)
         banks = channel.banks[at]
         if banks.row is not None and banks.row != row and _may_close(channel, banks, cycle):
             yield PRE, at, row
         refreshed = cycle >= channel.refreshed + timings["nRFC"]
-        if banks.row is None and refreshed and channel.tokens >= power.activate and _is_at_rest(channel, banks, cycle):
+        powered = channel.tokens >= _activation_tokens(channel, at)
+        if banks.row is None and refreshed and powered and _is_at_rest(channel, banks, cycle):
             yield ACT, at, row
+
+
+def _activation_tokens(channel: Channel, at: int) -> int:
+    """Of a set of banks that MACs read, or of one bank of the processor."""
+    return channel.stack.power.activate if at < channel.stack.sets else channel.stack.power.row
 
 
 def _refresh_choices(channel: Channel, cycle: int) -> Iterator[tuple[int, int, int]]:
@@ -216,7 +285,7 @@ def _note_row(channel: Channel, what: int, at: int, row: int, cycle: int) -> Non
         channel.due, channel.refreshed = channel.due - 1, cycle
     if what == ACT:
         channel.banks[at].row, channel.banks[at].activated = row, cycle
-        channel.tokens -= channel.stack.power.activate
+        channel.tokens -= _activation_tokens(channel, at)
     for banks in {PRE: channel.banks[at : at + 1], PREA: channel.banks}.get(what, []):
         if banks.row is not None:
             banks.row, banks.closed = None, cycle

@@ -43,12 +43,19 @@ def energy_of(stack: Stack, done: Done) -> dict[str, float | None]:
         "read": _product(_path_pj(stack, level.read_path), bursts * bits),
         "multiply": _product(level.multiply_pj.get(done.element_bytes), bursts * lanes * done.queries),
         "move": _product(_path_pj(stack, level.move_path), moves * stack.sizes["pseudo_channel"] * bits),
-        "append": _product(_path_pj(stack, energy.write_path), counts["append"] * bits),
+        "append": _product(_path_pj(stack, energy.ordinary_path), counts["append"] * bits),
         "outside": _product(_path_pj(stack, energy.outside_path), done.outside_bytes * 8),
         "softmax": _product(energy.softmax_pj, done.scores),
         "refresh": _product(energy.refresh_pj, counts["REF"]),
         "background": _product(energy.background_mw, Fraction(done.cycles * stack.period_ps) * PJ_PER_MW_PS),
     }
+
+
+def processor_energy(stack: Stack, reads: int, activations: int) -> float | None:
+    """pJ of a processor's reads of a burst and activations of one bank."""
+    activated = _product(stack.energy.activate_pj, activations)
+    read = _product(_path_pj(stack, stack.energy.ordinary_path), reads * 8 * stack.burst_bytes)
+    return None if activated is None or read is None else activated + read
 
 
 def _path_pj(stack: Stack, names: Iterable[str]) -> Fraction | None:

@@ -8,14 +8,19 @@ from accelsim.jit import kernel
 from accelsim.memory.model import Integers
 
 LONG_AGO, FAR = -(1 << 40), 1 << 60
-MAC, MOVE, SOFTMAX, WEIGHTS, APPEND, BARRIER = range(6)
-"""Kinds of command. All but MAC are moves: weights wait until softmax is done, an append writes to an open row."""
+MAC, MOVE, SOFTMAX, WEIGHTS, APPEND, FETCH, BARRIER = range(7)
+"""Kinds of command. FETCH is a read of the processor. Others than MAC are moves: weights wait until softmax is done, an
+append writes to an open row."""
 KIND, SET, ROW, RANK, GROUP, PURPOSE, LASTS, FIELDS = range(8)
 """What a line of the list of commands says; a softmax lasts so many cycles."""
+ARRIVAL, NUMBER = PURPOSE, LASTS  # what a FETCH says there
 NRCD, NRP, NRAS, NRC, NRTP, NWTM, NWTP, NREFI, NRFC = range(9)
 """The rules: timings in cycles, of them NWTM and NWTP from an append to a MAC and to PRE."""
-WINDOW, PARTS, SETS, REFILL, MOST, MAC_TOKENS, ACT_TOKENS, RULES = range(9, 17)
-"""And places of the window, parts refreshed one by one, sets of banks, tokens."""
+WINDOW, PARTS, SETS, PLACES, REFILL, MOST, MAC_TOKENS, ACT_TOKENS = range(9, 17)
+"""And places of the window, parts refreshed one by one, sets of banks, bank groups or ranks of any kind, tokens."""
+QUEUE, BURSTS, CYCLES, GROUPS, BANKS, COLUMNS, READ_TOKENS, ROW_TOKENS, UNTIL, RULES = range(17, 27)
+"""Of the processor: places of its queue, requests in so many cycles, bank groups of a part, its banks in each, columns,
+tokens; and the first cycle in which it may stop."""
 ACT, PRE, PREA, REF = range(BARRIER + 1, BARRIER + 5)
 """Row commands of the log; what it says of a column command is its kind."""
 ACT_SLOTS = 2  # cycles for which an activation holds the row bus
@@ -28,61 +33,144 @@ def run(commands: Integers, rules: Integers, gaps: Integers) -> tuple[int, Integ
     """Issue all commands of a channel, leaping over cycles in which nothing can issue.
 
     Args:
-        gaps: of MACs and of moves the cycles between two of a channel, a rank, a bank group.
+        gaps: of MACs, of moves and of reads the cycles between two of a channel, a rank, a bank group; to a read its
+            pseudo-channel is a rank.
 
     Returns the cycles, and a line for each command issued: cycle, command, its number in the list or the set of banks
     of a row command (-1 for all), row.
     """
-    log = np.zeros((2 * len(commands) + 64, 4), np.int64)
-    banks = np.full((rules[SETS], STATES), LONG_AGO)
+    log, logged = np.zeros((2 * len(commands) + 64, 4), np.int64), 0
+    banks = np.full((rules[SETS] + rules[PARTS] * rules[GROUPS] * rules[BANKS], STATES), LONG_AGO)
     banks[:, OPEN] = -1
-    last = np.full((2, 3, commands[:, GROUP].max() + 1), LONG_AGO)
-    window = np.zeros(rules[WINDOW], np.int64)
-    waiting, offered, logged, now, then = 0, 0, 0, 0, 0
-    tokens, refreshes, refreshed, row_free, weighed = rules[MOST], 0, LONG_AGO, 0, 0
-    while waiting > 0 or offered < len(commands):
-        tokens = min(rules[MOST], tokens + rules[REFILL] * (now - then))
-        then = now
-        if logged + 2 > len(log):
-            log = np.concatenate((log, np.zeros_like(log)))
-        taken = min(len(window) - waiting, len(commands) - offered)
-        for place in range(taken):
-            window[waiting + place] = offered + place
-        waiting, offered = waiting + taken, offered + taken
-        gone = barriers(commands, window, waiting)
-        waiting = remove(window, waiting, 0, gone)
+    last = np.full((3, 3, rules[PLACES]), LONG_AGO)
+    window, waiting, offered = np.zeros(rules[WINDOW], np.int64), 0, 0
+    queue, places, queued, asked = np.zeros((rules[QUEUE], FIELDS), np.int64), np.arange(rules[QUEUE]), 0, 0
+    now, then, tokens, refreshes, refreshed, row_free, weighed = 0, 0, rules[MOST], 0, LONG_AGO, 0, 0
+    while waiting > 0 or offered < len(commands) or now < rules[UNTIL]:
+        tokens, then = min(rules[MOST], tokens + rules[REFILL] * (now - then)), now
+        log = with_room(log, logged + 3)
+        waiting, offered, gone = fill(commands, window, waiting, offered)
         if now > 0 and now % rules[NREFI] == 0:
             refreshes += rules[PARTS]
         time = (now, tokens, refreshes, weighed)
-        at, following = column_command(commands, rules, gaps, (banks, last), window[:waiting], time)
+        at, following, since = column_command(commands, rules, gaps, (banks, last), window[:waiting], time)
+        read, what = -1, -1
+        if rules[QUEUE] > 0:
+            queued, asked = ask(rules, queue, queued, asked, now)
+            read, soon, read_since = column_command(queue, rules, gaps, (banks, last), places[:queued], time)
+            at, read = first_come(commands, window, (at, since), (read, read_since), now)
+            following = max(min(following, soon, arrival(rules, asked) if queued < rules[QUEUE] else FAR), now + 1)
+        if read >= 0:
+            log[logged], logged = (now, FETCH, queue[read, NUMBER], queue[read, ROW]), logged + 1
+            note_column(queue, read, banks, last, now)
+            tokens, queued = tokens - rules[READ_TOKENS], serve(queue, queued, read)
         if at >= 0:
             number = window[at]
             log[logged], logged = (now, commands[number, KIND], number, commands[number, ROW]), logged + 1
             note_column(commands, number, banks, last, now)
             tokens -= rules[MAC_TOKENS] if commands[number, KIND] == MAC else 0
-            if commands[number, KIND] == SOFTMAX:
-                weighed = now + commands[number, LASTS]
+            weighed = now + commands[number, LASTS] if commands[number, KIND] == SOFTMAX else weighed
             waiting = remove(window, waiting, at, 1)
-        what = -1
         if now >= row_free:
-            what, bank_set, row, when = row_command(
-                commands, rules, banks, window[:waiting], (now, tokens if refreshes == 0 else -1, refreshed)
+            time_of_rows = (now, tokens if refreshes == 0 else -1, refreshed)
+            what, bank_set, row, when = first_row_command(
+                (commands, queue), rules, banks, (window[:waiting], places[:queued]), time_of_rows
             )
             following = min(following, when)
             if what >= 0:
                 log[logged], logged = (now, what, bank_set, row), logged + 1
                 row_free = now + (ACT_SLOTS if what == ACT else 1)
                 note_row(what, bank_set, row, banks, now)
-                tokens -= rules[ACT_TOKENS] if what == ACT else 0
+                tokens -= act_tokens(rules, bank_set) if what == ACT else 0
                 if what == REF:
                     refreshes, refreshed = refreshes - 1, now
         else:
             following = min(following, row_free)
-        if at >= 0 or what >= 0 or gone > 0 or waiting == 0:
+        if at >= 0 or read >= 0 or what >= 0 or gone > 0 or waiting == 0:
             now += 1
         else:
             now = min(following, (now // rules[NREFI] + 1) * rules[NREFI])
     return now, log[:logged]
+
+
+@kernel
+def with_room(log: Integers, lines: int) -> Integers:
+    return np.concatenate((log, np.zeros_like(log))) if lines > len(log) else log
+
+
+@kernel
+def fill(commands: Integers, window: Integers, waiting: int, offered: int) -> tuple[int, int, int]:
+    """Take commands into the window as far as it has room, and barriers out that stand before all else.
+
+    Returns how many wait, how many were ever in it, and how many barriers went.
+    """
+    taken = min(len(window) - waiting, len(commands) - offered)
+    for place in range(taken):
+        window[waiting + place] = offered + place
+    gone = barriers(commands, window, waiting + taken)
+    return remove(window, waiting + taken, 0, gone), offered + taken, gone
+
+
+@kernel
+def ask(rules: Integers, queue: Integers, queued: int, asked: int, now: int) -> tuple[int, int]:
+    """Take the processor's requests into its queue as far as it has room; returns how many wait and were asked for."""
+    while queued < len(queue) and arrival(rules, asked) <= now:
+        request(rules, queue[queued], asked)
+        queued, asked = queued + 1, asked + 1
+    return queued, asked
+
+
+@kernel
+def serve(queue: Integers, queued: int, at: int) -> int:
+    """Take a request out of the queue; returns how many stay."""
+    for place in range(at, queued - 1):
+        queue[place] = queue[place + 1]
+    return queued - 1
+
+
+@kernel
+def first_come(
+    commands: Integers, window: Integers, pim: tuple[int, int], processor: tuple[int, int], now: int
+) -> tuple[int, int]:
+    """What the multipliers and the processor may issue: the bus is for who could have had it first, tokens aside.
+
+    What else the multipliers move does not go over the processor's bus.
+    """
+    at, since = pim
+    read, read_since = processor
+    if read_since < since:
+        return (-1 if at >= 0 and commands[window[at], KIND] in (MAC, APPEND) else at), read
+    return at, (-1 if since <= now else read)
+
+
+@kernel
+def arrival(rules: Integers, number: int) -> int:
+    """The cycle in which the processor asks for the burst of that number: evenly spread."""
+    cycle: int = number * rules[CYCLES] // rules[BURSTS]
+    return cycle
+
+
+@kernel
+def request(rules: Integers, line: Integers, number: int) -> None:
+    """A read of the processor: all parts by turns, then bank groups, columns, banks, rows."""
+    rest, part = number // rules[PARTS], number % rules[PARTS]
+    rest, group = rest // rules[GROUPS], rest % rules[GROUPS]
+    rest = rest // rules[COLUMNS]
+    group += part * rules[GROUPS]
+    line[KIND], line[RANK], line[GROUP] = FETCH, part, group
+    line[SET], line[ROW] = rules[SETS] + group * rules[BANKS] + rest % rules[BANKS], rest // rules[BANKS]
+    line[ARRIVAL], line[NUMBER] = arrival(rules, number), number
+
+
+@kernel
+def path(kind: int) -> int:
+    return 0 if kind == MAC else 2 if kind == FETCH else 1
+
+
+@kernel
+def act_tokens(rules: Integers, bank_set: int) -> int:
+    tokens: int = rules[ACT_TOKENS] if bank_set < rules[SETS] else rules[ROW_TOKENS]
+    return tokens
 
 
 @kernel
@@ -116,48 +204,71 @@ def column_command(
     state: tuple[Integers, Integers],
     window: Integers,
     now: tuple[int, int, int, int],
-) -> tuple[int, int]:
+) -> tuple[int, int, int]:
     """The place in the window of the oldest column command before a barrier that may issue, -1 for none.
 
-    With it the first cycle at which one might, were there none now.
+    With it the first cycle at which one might, were there none now; and since when this one, or one before it that
+    lacks only tokens, could have had the bus, FAR for none.
     """
     banks, last = state
     cycle, tokens, refreshes, weighed = now
-    following = FAR
+    following, since = FAR, FAR
     for at in range(len(window)):
         number = window[at]
         kind, bank_set = commands[number, KIND], commands[number, SET]
         if kind == BARRIER:
             break
-        path = min(kind, 1)
-        ready = last[path, 0, 0] + gaps[path, 0]
-        ready = max(ready, last[path, 1, commands[number, RANK]] + gaps[path, 1])
-        ready = max(ready, last[path, 2, commands[number, GROUP]] + gaps[path, 2])
+        way = path(kind)
+        ready = last[way, 0, 0] + gaps[way, 0]
+        ready = max(ready, last[way, 1, commands[number, RANK]] + gaps[way, 1])
+        ready = max(ready, last[way, 2, commands[number, GROUP]] + gaps[way, 2])
         if kind == WEIGHTS:
             ready = max(ready, weighed)
-        if kind in (MAC, APPEND):
+        if kind in (MAC, APPEND, FETCH):
             if refreshes > 0 or banks[bank_set, OPEN] != commands[number, ROW]:
                 continue
             ready = max(ready, banks[bank_set, ACTIVATED] + rules[NRCD])
         if kind == MAC:
             ready = max(ready, banks[bank_set, WRITTEN] + rules[NWTM])
-            ready = max(ready, tokens_at(cycle, tokens, rules[MAC_TOKENS], rules[REFILL]))
+        if kind == FETCH:
+            ready = max(ready, commands[number, ARRIVAL])
+        if kind in (MAC, APPEND, FETCH):
+            if ready <= cycle:
+                since = min(since, ready)
+            needed = rules[MAC_TOKENS] if kind == MAC else rules[READ_TOKENS] if kind == FETCH else 0
+            ready = max(ready, tokens_at(cycle, tokens, needed, rules[REFILL]))
         if ready <= cycle:
-            return at, cycle
+            return at, cycle, since
         following = min(following, ready)
-    return -1, following
+    return -1, following, since
 
 
 @kernel
 def note_column(commands: Integers, number: int, banks: Integers, last: Integers, cycle: int) -> None:
-    path = min(commands[number, KIND], 1)
-    last[path, 0, 0] = cycle
-    last[path, 1, commands[number, RANK]] = cycle
-    last[path, 2, commands[number, GROUP]] = cycle
-    if commands[number, KIND] == MAC:
+    way = path(commands[number, KIND])
+    last[way, 0, 0] = cycle
+    last[way, 1, commands[number, RANK]] = cycle
+    last[way, 2, commands[number, GROUP]] = cycle
+    if commands[number, KIND] in (MAC, FETCH):
         banks[commands[number, SET], READ] = cycle
     if commands[number, KIND] == APPEND:
         banks[commands[number, SET], WRITTEN] = cycle
+
+
+@kernel
+def first_row_command(
+    lists: tuple[Integers, Integers],
+    rules: Integers,
+    banks: Integers,
+    windows: tuple[Integers, Integers],
+    now: tuple[int, int, int],
+) -> tuple[int, int, int, int]:
+    """That of the multipliers, or of the processor where they have none; as `row_command`."""
+    what, bank_set, row, ready = row_command(lists[0], rules, banks, windows[0], now)
+    if what >= 0 or now[1] < 0:
+        return what, bank_set, row, ready
+    what, bank_set, row, other = row_command(lists[1], rules, banks, windows[1], now)
+    return what, bank_set, row, min(ready, other)
 
 
 @kernel
@@ -175,7 +286,7 @@ def row_command(
     for at in range(len(window)):
         number = window[at]
         bank_set, row = commands[number, SET], commands[number, ROW]
-        if commands[number, KIND] not in (MAC, APPEND) or seen >> bank_set & 1:
+        if commands[number, KIND] not in (MAC, APPEND, FETCH) or seen >> bank_set & 1:
             continue
         seen |= 1 << bank_set
         if banks[bank_set, OPEN] == row:
@@ -184,7 +295,7 @@ def row_command(
             what, ready = PRE, closable(rules, banks, bank_set)
         else:
             what, ready = ACT, max(rested(rules, banks, bank_set), refreshed + rules[NRFC])
-            ready = max(ready, tokens_at(cycle, tokens, rules[ACT_TOKENS], rules[REFILL]))
+            ready = max(ready, tokens_at(cycle, tokens, act_tokens(rules, bank_set), rules[REFILL]))
         if ready <= cycle:
             return what, bank_set, row, cycle
         following = min(following, ready)

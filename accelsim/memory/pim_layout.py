@@ -63,7 +63,7 @@ class Matrix:
 
     @property
     def rows(self) -> int:
-        return ceil(self.reads / self.stack.parts(self.stack.level.walk))
+        return ceil(self.reads / (self.stack.sizes["column"] * self.stack.spaces))
 
     def times_vectors(self, first_row: int) -> list[Block]:
         """Each vector of it times the queries; results move when as many as fill a burst are there."""
@@ -111,14 +111,20 @@ class Matrix:
         sizes, sets = self.stack.sizes, 1
         place = dict.fromkeys(sizes, np.zeros_like(number))
         found = np.zeros((len(number), FIELDS), np.int64)
+        found[:, ROW], number = self._row_and_rest(row, number)
         for name in reversed(self.stack.level.walk):
             number, place[name] = np.divmod(number, sizes[name])
             if name != "column":
                 found[:, SET] += place[name] * sets
                 sets *= sizes[name]
-        found[:, ROW], found[:, RANK] = row + number, place["rank"]
+        found[:, RANK] = place["rank"]
         found[:, GROUP] = place["rank"] * sizes["bank_group"] + place["bank_group"]
         return found
+
+    def _row_and_rest(self, row: int, number: Integers) -> tuple[Integers, Integers]:
+        """Rows, and the places in them: of all sets of banks, or of all but the last, which a processor has."""
+        rows, rest = np.divmod(number, self.stack.sizes["column"] * self.stack.spaces)
+        return row + rows, rest
 
 
 def in_step(blocks: Sequence[Block], beside: Integers = NONE, late: Integers = NONE) -> Iterator[Integers]:

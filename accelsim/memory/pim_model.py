@@ -29,6 +29,7 @@ class Level:
         walk: dimensions that commands walk through, the last fastest.
         spacing: cycles between MACs of a channel, of a rank, of a bank group.
         moves: of each kind of move the dimensions whose parts it serves one after another, the last fastest.
+        queue: places for the processor's requests to banks that no MAC reads; None where MACs need the ordinary path.
         inputs: who hears a move of inputs of a matrix product: the channel, or the whole stack.
         read_path, move_path: steps, of those that have an energy, from a cell to the multipliers, and of a move.
         multiply_pj: energy of a product and its sum, by bytes of an element; None is not known.
@@ -40,6 +41,7 @@ class Level:
     spacing: tuple[int, int, int]
     compute: Compute
     moves: Mapping[str, tuple[str, ...]]
+    queue: int | None
     inputs: str
     read_path: tuple[str, ...]
     move_path: tuple[str, ...]
@@ -52,6 +54,7 @@ class Power:
 
     Attributes:
         mac: of a MAC of one query; `query` of each further one.
+        read, row: of a processor's read of a burst and activation of one bank.
     """
 
     refill: int
@@ -59,6 +62,8 @@ class Power:
     mac: int
     query: int
     activate: int
+    read: int = 0
+    row: int = 0
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,8 @@ class Energy:
     Attributes:
         activate_pj: of a row of one bank, with its precharge.
         step_pj_per_bit: of each step of the ways that data take.
-        write_path, outside_path: steps of a burst that is written, and of queries and results outside the stack.
+        ordinary_path: steps from a cell to a processor, there and back.
+        outside_path: steps of queries and results outside the stack.
         softmax_pj: of a score.
         refresh_pj: of a pseudo-channel.
     """
@@ -84,7 +90,7 @@ class Energy:
     source: str
     activate_pj: Fraction | None
     step_pj_per_bit: Mapping[str, Fraction | None]
-    write_path: tuple[str, ...]
+    ordinary_path: tuple[str, ...]
     outside_path: tuple[str, ...]
     softmax_pj: Fraction | None
     refresh_pj: Fraction | None
@@ -104,6 +110,8 @@ class Stack:
         window: commands of a channel that the controller sees at once.
         softmax: None where it takes no time.
         append: whether the last position is written first: K and V of the new token.
+        processor_share: percent of the ordinary bandwidth that a processor asks for; it has the last set of banks for
+            itself then. None: there is no processor.
     """
 
     period_ps: float
@@ -119,11 +127,17 @@ class Stack:
     softmax: Softmax | None
     append: bool
     energy: Energy
+    processor_share: int | None = None
 
     @property
     def sets(self) -> int:
         """Sets of banks that a channel's commands open and close on their own."""
         return self.parts(name for name in self.level.walk if name != "column")
+
+    @property
+    def spaces(self) -> int:
+        """Sets of banks that matrices may lie in."""
+        return self.sets - (self.processor_share is not None)
 
     @property
     def banks_per_command(self) -> int:
@@ -151,3 +165,14 @@ def with_queries(stack: Stack, queries: int, name: str = "group") -> Stack:
     busy = level.compute.cycles * ceil(queries * stack.burst_bytes / level.compute.width_bytes)
     spacing = (max(level.spacing[0], busy), *level.spacing[1:])
     return replace(stack, level=replace(level, spacing=spacing), power=replace(power, mac=mac))
+
+
+def beside_processor(stack: Stack, share: int) -> Stack:
+    """The stack with a processor that asks for `share` percent of the ordinary bandwidth.
+
+    Raises:
+        AccelsimError: MACs of that level need the ordinary path.
+    """
+    if stack.level.queue is None:
+        raise AccelsimError("processor_share: the multipliers of this level read over the processor's own path")
+    return replace(stack, processor_share=share)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from accelsim.memory.energy import total
 from accelsim.memory.pim_energy import Done, energy_of
-from accelsim.memory.pim_gemm import Gemm
+from accelsim.memory.pim_gemm import Gemm, run_gemm
 from accelsim.memory.pim_model import Stack
-from accelsim.memory.pim_run import Run
+from accelsim.memory.pim_processor import contention
+from accelsim.memory.pim_run import Run, run_attention
 from accelsim.memory.pim_stream import Job
 
 
-def attention_report(stack: Stack, work: Job, run: Run) -> Mapping[str, object]:
+def attention_report(stack: Stack, work: Job, deal: str, run: Run) -> Mapping[str, object]:
     """Of a stack; `imbalance` is what the slowest channel takes over what channels take on average, idle ones too."""
     cycles = [channel.cycles for channel in run.channels]
     return {
+        **_beside(stack, run, lambda other: run_attention(other, work, deal)),
         "imbalance": max(cycles) * len(cycles) / sum(cycles),
         "channels": {
             "pairs": _load([len(channel.lengths) for channel in run.channels]),
@@ -41,6 +43,7 @@ def gemm_report(stack: Stack, work: Gemm, run: Run) -> Mapping[str, object]:
     most = rate / stack.level.compute.cycles * run.cycles
     cycles = [channel.cycles for channel in run.channels]
     return {
+        **_beside(stack, run, lambda other: run_gemm(other, work)),
         "imbalance": max(cycles) * len(cycles) / sum(cycles),
         "utilization": work.products / most,
         **done_report(stack, gemm_done(work, run)),
@@ -58,7 +61,7 @@ def stack_counts(run: Run) -> Mapping[str, int]:
     found: Counter[str] = Counter()
     for channel in run.channels:
         found.update(channel.counts)
-    return {name: count for name, count in found.items() if name != "barrier"}
+    return {name: count for name, count in found.items() if name != "barrier" and not name.startswith("processor")}
 
 
 def done_report(stack: Stack, done: Done) -> Mapping[str, object]:
@@ -74,6 +77,10 @@ def done_report(stack: Stack, done: Done) -> Mapping[str, object]:
         "energy_unknown": [name for name, value in energy.items() if value is None],
         "energy_source": stack.energy.source,
     }
+
+
+def _beside(stack: Stack, run: Run, run_on: Callable[[Stack], Run]) -> Mapping[str, object]:
+    return {} if stack.processor_share is None else {"processor": contention(stack, run, run_on)}
 
 
 def _load(each: Sequence[int]) -> Mapping[str, float]:

@@ -10,14 +10,15 @@ import numpy as np
 from accelsim.errors import AccelsimError, nearest
 from accelsim.memory import pim_kernel as kernel
 from accelsim.memory.model import Integers
-from accelsim.memory.pim_channel import write_to_close, write_to_read
+from accelsim.memory.pim_channel import Spacing, write_to_close, write_to_read
 from accelsim.memory.pim_deal import DEALS, Lengths
 from accelsim.memory.pim_layout import NONE, PURPOSES
 from accelsim.memory.pim_model import Stack, with_queries
 from accelsim.memory.pim_stream import Job, channel_commands
 
 NO_LOG: Integers = np.zeros((0, 4), np.int64)
-ROW_COMMANDS = {kernel.ACT: "ACT", kernel.PRE: "PRE", kernel.PREA: "PREA", kernel.REF: "REF"}
+OF_A_SET = {kernel.ACT: "ACT", kernel.PRE: "PRE"}
+OF_ALL = {kernel.PREA: "PREA", kernel.REF: "REF"}
 
 
 @dataclass(frozen=True)
@@ -75,37 +76,54 @@ def run_channels(stack: Stack, dealt: Sequence[Lengths], commands_of: Callable[[
     Args:
         commands_of: the commands of a channel that has some.
     """
-    found: dict[Lengths, ChannelRun] = {(): ChannelRun((), 0, count_commands(NONE, NO_LOG))}
+    found: dict[Lengths, ChannelRun] = {(): ChannelRun((), 0, count_commands(stack, NONE, NO_LOG))}
     slowest, kept = 0, NO_LOG
     for lengths in dict.fromkeys(each for each in dealt if each):
         commands = commands_of(lengths)
         cycles, log = issue(stack, commands)
-        found[lengths] = ChannelRun(lengths, cycles, count_commands(commands, log))
+        found[lengths] = ChannelRun(lengths, cycles, count_commands(stack, commands, log))
         if cycles > slowest:
             slowest, kept = cycles, log
     return Run(tuple(found[lengths] for lengths in dealt), kept)
 
 
-def count_commands(commands: Integers, log: Integers) -> Mapping[str, int]:
-    """How often each purpose stands in the list of commands, and each row command in the log of what was issued."""
+def count_commands(stack: Stack, commands: Integers, log: Integers) -> Mapping[str, int]:
+    """How often each purpose stands in the list of commands, and each row command in the log of what was issued.
+
+    With a processor also what it read and opened.
+    """
     purposes = np.bincount(commands[:, kernel.PURPOSE], minlength=len(PURPOSES)).tolist()
     issued = np.bincount(log[:, 1], minlength=kernel.REF + 1).tolist()
-    return {**dict(zip(PURPOSES, purposes, strict=True)), **{name: issued[at] for at, name in ROW_COMMANDS.items()}}
+    its = np.bincount(log[log[:, 2] >= stack.sets, 1], minlength=kernel.REF + 1).tolist()
+    rows = {name: issued[at] - its[at] for at, name in OF_A_SET.items()}
+    found = {**dict(zip(PURPOSES, purposes, strict=True)), **rows, **{name: issued[at] for at, name in OF_ALL.items()}}
+    if stack.processor_share is None:
+        return found
+    return {**found, "processor RD": issued[kernel.FETCH], "processor ACT": its[kernel.ACT]}
 
 
-def issue(stack: Stack, commands: Integers) -> tuple[int, Integers]:
-    """The cycles that a channel takes for its commands, and what it issued when: lines as `pim_kernel.run` has them."""
-    cycles, log = kernel.run(commands, _rules(stack), np.array(gaps(stack), np.int64))
+def issue(stack: Stack, commands: Integers, until: int = 0) -> tuple[int, Integers]:
+    """The cycles that a channel takes for its commands, and what it issued when: lines as `pim_kernel.run` has them.
+
+    Args:
+        until: cycles that a processor goes on reading for, if commands are done before.
+    """
+    cycles, log = kernel.run(commands, rules_of(stack, until), np.array(gaps(stack), np.int64))
     return int(cycles), log
 
 
-def gaps(stack: Stack) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
-    """Cycles between two MACs and between two moves: of a channel, of a rank, of a bank group."""
+def gaps(stack: Stack) -> Spacing:
+    """Cycles between two MACs, two moves, two reads of a processor: of a channel, of a rank, of a bank group.
+
+    To a read its pseudo-channel is a rank: the channel takes one a cycle.
+    """
     timings = stack.timings
-    return stack.level.spacing, (timings["nBL"], timings["nCCDS"], timings["nCCDL"])
+    moves, reads = (timings["nBL"], timings["nCCDS"], timings["nCCDL"]), (1, timings["nCCDS"], timings["nCCDL"])
+    return stack.level.spacing, moves, reads
 
 
-def _rules(stack: Stack) -> Integers:
+def rules_of(stack: Stack, until: int = 0) -> Integers:
+    """What `pim_kernel.run` wants to know of a stack."""
     rules = np.zeros(kernel.RULES, np.int64)
     timings, power = stack.timings, stack.power
     rules[kernel.NRCD], rules[kernel.NRP], rules[kernel.NRAS] = timings["nRCD"], timings["nRP"], timings["nRAS"]
@@ -116,4 +134,12 @@ def _rules(stack: Stack) -> Integers:
     rules[kernel.REFILL], rules[kernel.MOST] = power.refill, power.most
     rules[kernel.MAC_TOKENS], rules[kernel.ACT_TOKENS] = power.mac, power.activate
     rules[kernel.NWTM], rules[kernel.NWTP] = write_to_read(stack), write_to_close(stack)
+    rules[kernel.PLACES] = stack.sizes["bank_group"] * max(stack.sizes["rank"], stack.sizes["pseudo_channel"])
+    if stack.processor_share:
+        rules[kernel.QUEUE] = stack.level.queue or 0
+        rules[kernel.BURSTS] = stack.processor_share * stack.sizes["pseudo_channel"]
+        rules[kernel.CYCLES] = 100 * max(timings["nBL"], timings["nCCDS"])
+        rules[kernel.GROUPS], rules[kernel.BANKS] = stack.sizes["bank_group"], stack.sizes["bank"]
+        rules[kernel.COLUMNS], rules[kernel.UNTIL] = stack.sizes["column"], until
+        rules[kernel.READ_TOKENS], rules[kernel.ROW_TOKENS] = power.read, power.row
     return rules

@@ -12,7 +12,7 @@ from accelsim.memory.pim import load_stack
 from accelsim.memory.pim_deal import DEALS, spread_lengths
 from accelsim.memory.pim_fields import Flag, Maybe, Sizes
 from accelsim.memory.pim_gemm import Gemm, run_gemm
-from accelsim.memory.pim_model import Stack
+from accelsim.memory.pim_model import Stack, beside_processor
 from accelsim.memory.pim_report import attention_report, gemm_report
 from accelsim.memory.pim_run import Run, run_attention
 from accelsim.memory.pim_stream import Attention, Job, RaggedAttention
@@ -21,6 +21,7 @@ from accelsim.units.fields import Checked, Choice, Size, Word
 from accelsim.units.timing import Timing
 
 STACK = "HBM3-PIM"
+SHARE = Maybe(Size("percent of the ordinary bandwidth that a processor asks for beside it", 0, 100))
 MOST_PAIRS, MOST_POSITIONS, MOST_DEPTH, MOST_GROUP = 2**16, 2**20, 2**12, 2**10
 
 
@@ -48,6 +49,7 @@ class PairsOfHeads(Checked):
     ] = ()
     group: Annotated[int, Size("query heads that share the K and V of a pair", high=MOST_GROUP)] = 1
     deal: Annotated[str, Choice("how pairs come to channels", tuple(DEALS))] = "in-turn"
+    processor_share: Annotated[int | None, SHARE] = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class Product(Checked):
     m: Annotated[int, Size("tokens", high=MOST_GROUP)]
     k: Annotated[int, Size("inputs of a token, rows of the weights", high=MOST_POSITIONS)]
     n: Annotated[int, Size("outputs of a token, columns of the weights", high=MOST_POSITIONS)]
+    processor_share: Annotated[int | None, SHARE] = None
 
 
 def timing(params: PimParams, shape: PairsOfHeads) -> Timing:
@@ -65,7 +68,8 @@ def timing(params: PimParams, shape: PairsOfHeads) -> Timing:
     Commands of every channel are issued one by one, refreshes too (`accelsim.memory.pim_channel`); the slowest counts.
     Nothing of the next job runs beside them, and the first and the last output are not told apart.
 
-    Source: AttAcc (ASPLOS 2024) and its released simulator. Assumes that the stack does nothing else.
+    Source: AttAcc (ASPLOS 2024) and its released simulator. Assumes that the stack does nothing else, but for what a
+    processor reads that is given a share.
 
     Raises:
         AccelsimError: unknown rules, elements that do not fit a burst, pairs that do not fit a channel, too many
@@ -77,7 +81,7 @@ def timing(params: PimParams, shape: PairsOfHeads) -> Timing:
 
 def report(params: PimParams, shape: PairsOfHeads) -> Mapping[str, object]:
     """How evenly channels were loaded, seconds, commands, energy. Raises AccelsimError as `timing` does."""
-    return attention_report(_stack(params), _job(params, shape), _ran(params, shape))
+    return attention_report(_stack(params, shape), _job(params, shape), shape.deal, _ran(params, shape))
 
 
 def gemm_timing(params: PimParams, shape: Product) -> Timing:
@@ -98,12 +102,12 @@ def gemm_timing(params: PimParams, shape: Product) -> Timing:
 
 def report_gemm(params: PimParams, shape: Product) -> Mapping[str, object]:
     """Seconds, utilization of multipliers, commands, energy. Raises AccelsimError as `gemm_timing` does."""
-    return gemm_report(_stack(params), _gemm(params, shape), _gemm_ran(params, shape))
+    return gemm_report(_stack(params, shape), _gemm(params, shape), _gemm_ran(params, shape))
 
 
 @lru_cache(maxsize=1)
 def _gemm_ran(params: PimParams, shape: Product) -> Run:
-    return run_gemm(_stack(params), _gemm(params, shape))
+    return run_gemm(_stack(params, shape), _gemm(params, shape))
 
 
 def _gemm(params: PimParams, shape: Product) -> Gemm:
@@ -112,14 +116,15 @@ def _gemm(params: PimParams, shape: Product) -> Gemm:
 
 @lru_cache(maxsize=1)
 def _ran(params: PimParams, shape: PairsOfHeads) -> Run:
-    return run_attention(_stack(params), _job(params, shape), shape.deal)
+    return run_attention(_stack(params, shape), _job(params, shape), shape.deal)
 
 
-def _stack(params: PimParams) -> Stack:
+def _stack(params: PimParams, shape: PairsOfHeads | Product) -> Stack:
     try:
-        return load_stack(STACK, params.level, params.rules, power_limit=params.power_limit)
+        stack = load_stack(STACK, params.level, params.rules, power_limit=params.power_limit)
     except AccelsimError as error:
         raise AccelsimError(error.message) from None
+    return stack if shape.processor_share is None else beside_processor(stack, shape.processor_share)
 
 
 def _job(params: PimParams, shape: PairsOfHeads) -> Job:
