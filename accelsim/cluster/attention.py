@@ -21,8 +21,17 @@ def attention_costs(part: Part, batch: Batch, projection: Spent) -> dict[str, Sp
     if part.system.policy.overlap == "heads":
         parts = overlapped(parts, _copies(part))
     if batch.prompts:
-        parts["prompts"] = _prompts(part, batch)
+        parts["prompts"] = _seen(part, _prompts(part, batch), attention)
     return {name: spent for name, spent in parts.items() if spent != NOTHING}
+
+
+def _seen(part: Part, prompts: Spent, attention: Spent) -> Spent:
+    """Prompts run behind the next tokens, or beside them where those are near the memory.
+
+    Source: Duplex (MICRO 2024), section V-B (attention on both units).
+    """
+    runs_beside = part.system.policy.prompts == "beside" and "near memory" in attention.energy_pj
+    return prompts.lasting(max(0.0, prompts.seconds - attention.seconds)) if runs_beside else prompts
 
 
 def overlapped(parts: Mapping[str, Spent], pieces: int) -> dict[str, Spent]:

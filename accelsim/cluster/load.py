@@ -172,11 +172,14 @@ def _commands(node: Node) -> Commands:
 
 
 def _policy(node: Node, near: Near | None) -> Policy:
-    fields = node.fields(("place", "overlap", "experts", "expert_reduces", "table_efficiency", "shared_energy"))
+    fields = node.fields(
+        ("place", "overlap", "prompts", "experts", "expert_reduces", "table_efficiency", "shared_energy")
+    )
     place = {name: _place(name, entry, near) for name, entry in fields["place"].fields((), tuple(PLACES)).items()}
     return Policy(
         place=place,
         overlap=_overlap(fields["overlap"], place),
+        prompts=_word(fields["prompts"], ("after", "beside")),
         experts=_word(fields["experts"], ("whole", "split")),
         expert_reduces=_not_negative(fields["expert_reduces"]),
         table_efficiency=_fraction(fields["table_efficiency"]),

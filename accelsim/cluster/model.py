@@ -138,6 +138,7 @@ class Policy:
         place: class to processor, near, fastest, shared (both, so that they end together) or greedy (experts only:
             one after another goes to the processor while that helps).
         overlap: `none`, or `heads`: attention of one head beside projections of another.
+        prompts: attention of prompts runs `after` that of the next tokens, or `beside` it where that is near.
         experts: `whole`: each on one device; `split`: each over all devices.
         expert_reduces: all-reduces after a layer's experts.
         table_efficiency: of the bandwidth of both units, in the table by which `greedy` decides.
@@ -146,6 +147,7 @@ class Policy:
 
     place: Mapping[str, str]
     overlap: str
+    prompts: str
     experts: str
     expert_reduces: int
     table_efficiency: float

@@ -16,7 +16,7 @@ from accelsim.validation.table import Table, read_table
 
 FOLDER = Path(__file__).parent
 STEPS = Allowance(0.05, "other draws of experts; scores are written and read by a processor")
-PLAIN = ("policy.place.experts=fastest", "policy.experts=whole", "policy.expert_reduces=1")
+PLAIN = ("policy.place.experts=fastest", "policy.experts=whole", "policy.expert_reduces=1", "policy.prompts=after")
 UNITS = {"none": "h100-node", "logic": "duplex-released", "bank": "duplex-released"}
 BANK = ("near.bandwidth=53632 GB/s", "near.flops_per_byte=1", "near.energy.memory=13.47 pJ/B")
 SYSTEMS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -41,7 +41,7 @@ WHY = {
     "duplex-mean": "mean of 27 points of ours; the paper's grid is finer and peak rates are not reached there",
     "plain-best": "the same; GLaM",
     "gain-best": "128 sequences of Grok-1",
-    "bank-long": "units at banks read weights again for each token here",
+    "bank-long": "experts of eight tokens are bound by the arithmetic of banks; prompts cost both systems the same",
     "bank-short": "experts at banks are slower than on the processor from 8 tokens on",
     "duplex-short": "the released simulator has 1.64 without prompts; prompts cost both systems the same",
     "over-bank": "follows from the one above",
