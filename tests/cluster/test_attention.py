@@ -41,7 +41,7 @@ def test_overlap_of_two_equal_parts_in_four_pieces() -> None:
     assert overlapped({"projection": Spent(1.0), "attention": Spent(2.0)}, 1)["projection"].seconds == 1.0
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(batches, st.sampled_from([None, 1e9, 1e11, 1e14]))
 def test_fastest_is_the_better_of_both_with_the_way_there(batch: Batch, link: float | None) -> None:
     of = system("duplex")

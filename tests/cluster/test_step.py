@@ -1,0 +1,205 @@
+"""A step of a whole system: its parts add up, more hardware never slows it down, and by hand where that is short."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from accelsim.cluster import Batch, Model, System, room, step_cost
+from accelsim.cluster.experts import routed
+from accelsim.cluster.step import DRAWS, step_costs
+from tests.cluster.named import FREE, MODELS, SYSTEMS, model, near_of, part, placed, system, with_policy
+
+CLASSES = {"projection", "attention", "ffn", "experts", "elementwise", "link", "transfer", "prompts"}
+models = st.sampled_from(MODELS)
+batches = st.builds(Batch, st.integers(1, 256), st.integers(1, 8000), st.integers(0, 3), st.integers(1, 2000))
+
+
+def seconds(of: System, name: str, batch: Batch) -> float:
+    return step_cost(of, model(name), batch).seconds
+
+
+def h100(**changed: object) -> System:
+    return replace(system("h100-node"), **changed)  # type: ignore[arg-type]
+
+
+@settings(max_examples=40)
+@given(st.sampled_from(SYSTEMS), models, batches)
+def test_classes_add_up(name: str, of: str, batch: Batch) -> None:
+    found = step_cost(system(name), model(of), batch)
+    assert found.seconds == pytest.approx(sum(found.seconds_by.values()), rel=1e-12)
+    assert found.energy_pj == sum(found.energy_by.values())
+    assert set(found.seconds_by) <= CLASSES
+    assert min(found.seconds_by.values()) >= 0
+    assert min(found.energy_by.values()) >= 0
+    assert not set(found.energy_by) & set(system(name).energy_without)
+
+
+@settings(max_examples=30)
+@given(models, batches, st.sampled_from([1, 2, 4]))
+def test_twice_the_devices_are_never_slower_and_never_more_than_twice_as_fast(
+    name: str, batch: Batch, number: int
+) -> None:
+    """Without a link, with heads that both numbers divide and experts that all devices share."""
+    of = with_policy(h100(link=FREE), experts="split")
+    one, two = (seconds(replace(of, devices=each), name, batch) for each in (number, 2 * number))
+    assert one / 2 * (1 - 1e-9) <= two <= one * (1 + 1e-9)
+
+
+@settings(max_examples=30)
+@given(models, batches, st.sampled_from(["bytes_per_s", "flops_per_s"]), st.floats(1, 8))
+def test_a_faster_processor_is_never_slower(name: str, batch: Batch, rate: str, factor: float) -> None:
+    of = h100()
+    roofline = replace(of.processor.roofline, **{rate: factor * getattr(of.processor.roofline, rate)})
+    faster = replace(of, processor=replace(of.processor, roofline=roofline))
+    slow, fast = (seconds(each, name, batch) for each in (of, faster))
+    assert slow / factor * (1 - 1e-9) <= fast <= slow * (1 + 1e-9)
+
+
+@settings(max_examples=30)
+@given(models, batches, st.sampled_from(["attention", "projection", "ffn", "experts"]))
+def test_a_choice_of_units_is_never_slower_than_either(name: str, batch: Batch, what: str) -> None:
+    at = {where: seconds(placed(system("duplex"), **{what: where}), name, batch) for where in ("processor", "near")}
+    assert seconds(placed(system("duplex"), **{what: "fastest"}), name, batch) <= min(at.values()) * (1 + 1e-9)
+
+
+@settings(max_examples=30)
+@given(models, batches, st.sampled_from(["projection", "ffn"]))
+def test_units_that_share_a_product_are_faster_than_either_and_no_more_than_twice(
+    name: str, batch: Batch, what: str
+) -> None:
+    fastest, shared = (seconds(placed(system("duplex"), **{what: how}), name, batch) for how in ("fastest", "shared"))
+    assert fastest / 2 <= shared <= fastest
+
+
+@settings(max_examples=20)
+@given(st.sampled_from(["mixtral-8x7b", "glam"]), batches)
+def test_experts_of_both_units_at_once(name: str, batch: Batch) -> None:
+    places = ("shared", "greedy", "near")
+    shared, greedy, near = (seconds(placed(system("duplex"), experts=where), name, batch) for where in places)
+    assert shared <= greedy * (1 + 1e-12)
+    assert greedy <= near * (1 + 1e-12)
+
+
+@settings(max_examples=20)
+@given(st.sampled_from(["gpt3-175b", "llama3-70b"]), batches)
+def test_overlap_saves_time_and_no_energy(name: str, batch: Batch) -> None:
+    of = placed(system("duplex"), attention="near")
+    apart, beside = (step_cost(with_policy(of, overlap=how), model(name), batch) for how in ("none", "heads"))
+    assert beside.energy_by == apart.energy_by
+    hidden = ("projection", "attention", "transfer")
+    times = [apart.seconds_by[key] for key in hidden if key in apart.seconds_by]
+    assert apart.seconds - sum(times) + max(times) <= beside.seconds * (1 + 1e-12)
+    assert beside.seconds <= apart.seconds
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_nodes_share_the_batch(name: str) -> None:
+    one, three = (replace(system(name), nodes=nodes) for nodes in (1, 3))
+    small, large = (
+        step_cost(one, model("mixtral-8x7b"), Batch(8, 100)),
+        step_cost(three, model("mixtral-8x7b"), Batch(24, 100)),
+    )
+    assert large.seconds == small.seconds
+    assert large.energy_pj == pytest.approx(3 * small.energy_pj, rel=1e-12)
+    assert step_cost(three, model("mixtral-8x7b"), Batch(22, 100)).seconds == small.seconds
+
+
+@settings(max_examples=30)
+@given(st.sampled_from(["h100-node", "duplex"]), models, batches, st.integers(1, 50))
+def test_more_work_takes_longer(name: str, of: str, batch: Batch, more: int) -> None:
+    before = seconds(system(name), of, batch)
+    assert before <= seconds(system(name), of, replace(batch, length=batch.length + more)) * (1 + 1e-12)
+    assert before <= seconds(system(name), of, replace(batch, prompts=batch.prompts + more)) * (1 + 1e-12)
+
+
+@settings(max_examples=20)
+@given(st.sampled_from([name for name in MODELS if name not in ("glam", "grok-1", "mixtral-8x7b")]), batches)
+def test_weights_and_caches_are_read_in_every_step(name: str, batch: Batch) -> None:
+    """No step is faster than its bytes at full bandwidth: all weights and, unless only prompts run, all caches."""
+    held = room(h100(), model(name), batch.length)
+    least = (held.weights + batch.sequences * held.cache) / (4 * h100().processor.roofline.bytes_per_s)
+    assert seconds(h100(link=FREE), name, batch) >= least
+
+
+def test_many_batches_are_costed_as_each_alone() -> None:
+    cost_of = step_costs(system("duplex"), model("mixtral-8x7b"))
+    for batch in (Batch(3, 50), Batch(3, 51), Batch(3, 50)):
+        assert cost_of(batch) == step_cost(system("duplex"), model("mixtral-8x7b"), batch)
+
+
+# By hand.
+
+
+def bytes_of_mixtral(of: System, tokens: int) -> float:
+    """Of the experts of a layer on a device that has them all: weights of those with tokens, and their tensors."""
+    one = part(of, "mixtral-8x7b", "experts")
+    moved = 0.0
+    for draw in range(DRAWS):
+        moved += sum(
+            sum(kernel.bytes for kernel in one.kernels(count)) for count in routed(tokens, 8, 2, draw) if count
+        )
+    return moved / DRAWS
+
+
+def test_few_tokens_read_the_weights_of_the_experts_that_have_some() -> None:
+    of = h100(devices=1)
+    found = step_cost(of, model("mixtral-8x7b"), Batch(4, 10)).seconds_by
+    assert found["experts"] == pytest.approx(32 * bytes_of_mixtral(of, 4) / 3352e9, rel=1e-3)
+    assert found["link"] == 0
+
+
+@pytest.mark.parametrize("devices", [2, 4, 8])
+def test_a_layer_reduces_its_results_twice(devices: int) -> None:
+    """After attention and after the network: rounds of a ring, 32 tokens of 8192 numbers of 2 bytes."""
+    of = h100(devices=devices)
+    size, steps = 32 * 8192 * 2, 2 * (devices - 1)
+    expected = 80 * 2 * steps * (0.8e-6 + size / devices / 450e9)
+    assert step_cost(of, model("llama3-70b"), Batch(32, 10)).seconds_by["link"] == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("reduces", [0, 1, 2])
+def test_a_layer_of_experts_reduces_as_often_as_the_policy_says(reduces: int) -> None:
+    of = with_policy(h100(), expert_reduces=reduces)
+    once = 32 * 6 * (0.8e-6 + 16 * 4096 * 2 / 4 / 450e9)
+    found = step_cost(of, model("mixtral-8x7b"), Batch(16, 10)).seconds_by["link"]
+    assert found == pytest.approx((1 + reduces) * once, rel=1e-12)
+
+
+def test_whole_experts_wait_for_the_device_with_most_to_do() -> None:
+    """Eight experts on four devices, two neighbours each; with one expert's weights each read takes as long."""
+    whole, split = (with_policy(h100(link=FREE), experts=how) for how in ("whole", "split"))
+    found = {of: step_cost(of, model("mixtral-8x7b"), Batch(2, 10)).seconds_by["experts"] for of in (whole, split)}
+    busiest = [max(sum(map(bool, drawn[at : at + 2])) for at in range(0, 8, 2)) for drawn in drawn_of(2)]
+    each = sum(kernel.bytes for kernel in part(whole, "mixtral-8x7b", "experts").kernels(1)) / 3352e9
+    assert found[whole] == pytest.approx(32 * each * sum(busiest) / DRAWS, rel=0.01)
+    assert found[split] < found[whole]
+
+
+def drawn_of(tokens: int) -> list[tuple[int, ...]]:
+    return [routed(tokens, 8, 2, draw) for draw in range(DRAWS)]
+
+
+def test_energy_of_a_step_that_only_reads_weights() -> None:
+    """GPT-3 at one token of context: nearly all bytes are weights, two flops to a weight."""
+    found = step_cost(h100(), model("gpt3-175b"), Batch(1, 1)).energy_by
+    weights = room(h100(), model("gpt3-175b"), 1).weights
+    assert found["memory"] == pytest.approx(weights * 28.73, rel=2e-3)
+    assert found["arithmetic"] == pytest.approx(weights * 0.23, rel=2e-3)
+
+
+def test_what_a_processor_would_have_spent_on_a_shared_kernel() -> None:
+    of = placed(system("duplex"), ffn="shared")
+    each, alone = (step_cost(with_policy(of, shared_energy=how), large(), Batch(8, 1)) for how in ("each", "processor"))
+    base = step_cost(placed(system("duplex")), large(), Batch(8, 1))
+    assert each.seconds == alone.seconds < base.seconds
+    assert alone.energy_by == base.energy_by
+    assert "near memory" in each.energy_by
+    assert near_of(of).memory_energy * each.energy_by["memory"] < 28.73 * each.energy_by["near memory"] * 28.73
+
+
+def large() -> Model:
+    return model("gpt3-175b")
