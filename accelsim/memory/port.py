@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from accelsim.errors import AccelsimError
 from accelsim.memory import burst_kernel, kernel
 from accelsim.memory.bursts import Run, steps_of
 from accelsim.memory.model import Device, Integers, Outcome, Policy
@@ -16,6 +17,7 @@ from accelsim.memory.run import check_policy, totals_of
 from accelsim.memory.tables import states_of, tables_of
 
 ROOM = 1 << 10  # requests of a channel that are kept at first
+MOST = 1 << 24  # bursts of a transfer
 FAR = kernel.FAR
 
 
@@ -72,9 +74,15 @@ def begin(port: Port, runs: Sequence[Run], write: bool, now: int) -> tuple[int, 
 
     Returns:
         The number of the transfer, and the tick from which the next one may enter: when all requests are in queues.
+
+    Raises:
+        AccelsimError: more than 2^24 bursts.
     """
     table, size = np.array(runs, np.int64), port.device.organisation.burst_bytes
-    places = np.empty((3, burst_kernel.most_bursts(table, size)), np.int64)
+    most = burst_kernel.most_bursts(table, size)
+    if most > MOST:
+        raise AccelsimError(f"a transfer of {most} bursts; at most {MOST} can be served as one")
+    places = np.empty((3, most), np.int64)
     counts = np.zeros(len(port.states), np.int64)
     number = burst_kernel.placed(table, size, port.steps, places, counts)
     _make_room(port, counts)
@@ -138,7 +146,7 @@ def _make_room(port: Port, counts: Integers) -> None:
         _forget(port, channel, count)
     most = int((_offered(port) + counts).max())
     if 2 * most > room:
-        wider = np.zeros((*port.queues.shape[:2], 2 * most), np.int64)
+        wider = np.zeros((*port.queues.shape[:2], max(most, 2 * room)), np.int64)
         wider[:, :, :room] = port.queues
         port.queues = wider
 

@@ -9,6 +9,7 @@ from random import Random
 import numpy as np
 import pytest
 
+from accelsim.errors import AccelsimError
 from accelsim.memory import Policy, load_device, make_stream, serve_all
 from accelsim.memory.addresses import read_map
 from accelsim.memory.bursts import Run, bursts_of, places_of
@@ -98,6 +99,14 @@ def test_forgetting_what_is_done_changes_nothing(room: int, monkeypatch: pytest.
     assert play(port, Random(3), 150) == (asked, ends)
     assert outcomes(port, 10**6) == outcomes(whole, 10**6)
     assert port.queues.shape[2] < whole.queues.shape[2]
+
+
+def test_a_transfer_too_large_is_refused() -> None:
+    port = open_port(with_channels("HBM3", 1), Policy())
+    with pytest.raises(
+        AccelsimError, match=f"a transfer of {(1 << 24) + 1} bursts; at most {1 << 24} can be served as one"
+    ):
+        begin(port, [(0, 32 << 24, 0, 1)], False, 0)
 
 
 def test_what_is_done_adds_up() -> None:
