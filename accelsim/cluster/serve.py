@@ -117,9 +117,9 @@ def serve(system: System, model: Model, traffic: Traffic) -> Served:
         now += cost.seconds
         _record(log, cost, running, fresh, now)
         running = [request for request in (*running, *fresh) if request.done < request.output]
-        ended += batch.sequences + batch.prompts - len(running)
         if ended < places:
             log, began = _Log(), now
+        ended += batch.sequences + batch.prompts - len(running)
     return Served(places, now - began, log.tokens, log.between, log.first, log.whole, log.mixed, log.stages, log.energy)
 
 

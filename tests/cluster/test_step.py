@@ -16,6 +16,7 @@ from tests.cluster.named import FREE, MODELS, SYSTEMS, model, part, placed, syst
 CLASSES = {"projection", "attention", "ffn", "experts", "elementwise", "link", "transfer", "prompts"}
 models = st.sampled_from(MODELS)
 batches = st.builds(Batch, st.integers(1, 256), st.integers(1, 8000), st.integers(0, 3), st.integers(1, 2000))
+small = st.builds(Batch, st.integers(1, 32), st.integers(1, 400), st.integers(0, 3), st.integers(1, 400))
 
 
 def seconds(of: System, name: str, batch: Batch) -> float:
@@ -27,7 +28,7 @@ def h100(**changed: object) -> System:
 
 
 @settings(max_examples=20)
-@given(st.sampled_from(SYSTEMS), models, batches)
+@given(st.sampled_from(SYSTEMS), models, small)
 def test_classes_add_up(name: str, of: str, batch: Batch) -> None:
     found = step_cost(system(name), model(of), batch)
     assert found.seconds == pytest.approx(sum(found.seconds_by.values()), rel=1e-12)
