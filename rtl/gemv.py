@@ -30,7 +30,7 @@ class GemvForm:
     `vector_buffers`: one, or two, so that the next job's vectors enter beside the weights of this one.
     """
 
-    lanes: int = 8
+    lanes: int = 4
     vectors: int = 1
     outputs: int = 8
     words: int = 16

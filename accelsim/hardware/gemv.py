@@ -25,8 +25,8 @@ from rtl.sim.case import Job, Streams
 from rtl.streams import packet_layout
 
 Rng = np.random.Generator
-MOST_GROUPS, MOST_ROWS, MOST_WORDS = 3, 24, 5  # of a job that is drawn
-PAIRS = 60  # of special weights, in the rows of a job
+MOST_GROUPS, MOST_ROWS, MOST_WORDS = 3, 20, 4  # of a job that is drawn
+PAIRS = 40  # of special weights, in the rows of a job
 FEW = to_bf16([s * 2.0**e for s in (1, -1) for e in (0, -11, -12, -23, -24)])  # sums that are ties, and that cancel
 UP, DOWN = 2.0 ** (FP32.bias // 2), 2.0 ** (-FP32.bias // 2)  # products beyond the ends of the range
 NEGATIVE = 1 << (BF16.width - 1)
@@ -193,9 +193,9 @@ NO_STAGES = dict.fromkeys(
 CONFIGURATIONS: Mapping[str, Mapping[str, object]] = {
     "default": {},
     "scalar": {"lanes": 1, "outputs": 3, "words": 5, "align_stages": 0, "round_stages": 2},
-    "shared": {"lanes": 2, "vectors": 3, "outputs": 4, "words": 4, "read_stages": 0, "normal_stages": 0},
-    "single": {"lanes": 3, "outputs": 1, "words": 6, "vector_buffers": 1, "product_stages": 2, "sum_stages": 0},
-    "bare": {"lanes": 4, "vectors": 2, "outputs": 2, "words": 1, "vector_buffers": 1, **NO_STAGES},
+    "shared": {"lanes": 3, "vectors": 2, "outputs": 4, "words": 4, "read_stages": 0, "normal_stages": 0},
+    "single": {"lanes": 2, "outputs": 1, "words": 6, "vector_buffers": 1, "product_stages": 2, "sum_stages": 0},
+    "bare": {"lanes": 2, "vectors": 3, "outputs": 2, "words": 1, "vector_buffers": 1, **NO_STAGES},
 }
 LARGE: Mapping[str, Mapping[str, object]] = {
     "bank": {"lanes": 16, "outputs": 16},

@@ -18,7 +18,7 @@ STORE = 1  # the register of a sum
 class GemvParams(Checked):
     """The unit. Each number of stages is one of registers behind a step."""
 
-    lanes: Annotated[int, Size("weights per beat")] = 8
+    lanes: Annotated[int, Size("weights per beat")] = 4
     vectors: Annotated[int, Size("vectors that share the weights")] = 1
     outputs: Annotated[int, Size("outputs whose sums are held side by side")] = 8
     words: Annotated[int, Size("beats of a vector that a buffer holds")] = 16

@@ -88,7 +88,7 @@ def divide(rng: Random) -> Plain:
 
 
 def gemv(rng: Random) -> Plain:
-    sizes = {"lanes": rng.choice((1, 2, 3)), "vectors": rng.choice((1, 2)), "outputs": rng.choice((1, 2, 5, 12))}
+    sizes = {"lanes": rng.choice((1, 1, 2, 3)), "vectors": rng.choice((1, 1, 2)), "outputs": rng.choice((1, 2, 5, 12))}
     buffers = {"words": rng.choice((1, 2, 5)), "vector_buffers": rng.randint(0, 2)}
     adder = ("align_stages", "sum_stages", "normal_stages", "round_stages")
     return {**sizes, **buffers, **stages(rng, "read_stages", "product_stages", *adder)}

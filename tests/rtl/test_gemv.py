@@ -25,9 +25,10 @@ from rtl.gemv import Gemv
 from rtl.gemv_parts import Turns
 from rtl.mutation import mutants, run_mutants, run_variants
 from rtl.verilog import lint, verilog_text
-from tests.rtl.gemv import SMALL, TINY, Hasty, variants
+from tests.rtl.gemv import DRAWN, SMALL, TINY, Hasty, variants
 from tests.rtl.rigid import SEED, TIMING, WAITING, Lossy, cases, wrong
 
+pytestmark = pytest.mark.slow
 BENCH, SETUPS = UNIT.under_test, UNIT.configurations
 EACH = pytest.mark.parametrize("name", SETUPS)
 
@@ -49,7 +50,6 @@ def larger(setup: GemvSetup, rng: np.random.Generator) -> Matrix:
     return Matrix(int(rng.integers(1, 60)), int(rng.integers(1, form.words * form.lanes + 1)))
 
 
-@pytest.mark.slow
 def test_a_hundred_thousand_beats() -> None:
     tried = soak(replace(BENCH, shape=larger), SETUPS["scalar"], "gemv_1", SEED)
     assert sum(sum_of(case.jobs) for case in tried) >= 100_000
@@ -184,7 +184,7 @@ SURVIVORS: dict[str, str] = {}
 
 
 def test_nine_of_ten_drawn_faults_are_found() -> None:
-    found = run_mutants(mutants(build(SMALL), 30, SEED, "gemv_small"), cases(BENCH, SMALL))
+    found = run_mutants(mutants(build(DRAWN), 30, SEED, "gemv_small"), cases(BENCH, DRAWN))
     assert len(found.mutants) == 30
     assert found.share >= 0.9
     assert {mutant.name for mutant in found.survivors} == set(SURVIVORS)

@@ -141,5 +141,5 @@ def test_vectors_that_take_longer_than_weights_bind() -> None:
 
 
 def test_vectors_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(AccelsimError, match=r'^elements: must be at most 128, as a buffer holds, got "129"$'):
-        timing(GemvParams(), Matrix(1, 129))
+    with pytest.raises(AccelsimError, match=r'^elements: must be at most 64, as a buffer holds, got "65"$'):
+        timing(GemvParams(), Matrix(1, 65))
