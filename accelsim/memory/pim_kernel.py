@@ -29,10 +29,15 @@ OPEN, ACTIVATED, CLOSED, READ, WRITTEN, STATES = range(6)
 
 
 @kernel
-def run(commands: Integers, rules: Integers, gaps: Integers) -> tuple[int, Integers]:
+def run(commands: Integers, alike: Integers, rules: Integers, gaps: Integers) -> tuple[int, Integers]:
     """Issue all commands of a channel, leaping over cycles in which nothing can issue.
 
+    Row commands are looked for anew when something was issued, asked for or fell due; until then none may issue before
+    `rows_from`, and a column command never frees one in its own cycle.
+
     Args:
+        alike: of each command the number of the next that differs from it in kind or place: where one may not issue,
+            none before that may.
         gaps: of MACs, of moves and of reads the cycles between two of a channel, a rank, a bank group; to a read its
             pseudo-channel is a rank.
 
@@ -45,19 +50,19 @@ def run(commands: Integers, rules: Integers, gaps: Integers) -> tuple[int, Integ
     last = np.full((3, 3, rules[PLACES]), LONG_AGO)
     window, waiting, offered = np.zeros(rules[WINDOW], np.int64), 0, 0
     queue, places, queued, asked = np.zeros((rules[QUEUE], FIELDS), np.int64), np.arange(rules[QUEUE]), 0, 0
-    now, then, tokens, refreshes, refreshed, row_free, weighed = 0, 0, rules[MOST], 0, LONG_AGO, 0, 0
+    now, then, tokens, refreshes, refreshed, row_free, rows_from, weighed = 0, 0, rules[MOST], 0, LONG_AGO, 0, 0, 0
     while waiting > 0 or offered < len(commands) or now < rules[UNTIL]:
         tokens, then = min(rules[MOST], tokens + rules[REFILL] * (now - then)), now
         log = with_room(log, logged + 3)
         waiting, offered, gone = fill(commands, window, waiting, offered)
-        if now > 0 and now % rules[NREFI] == 0:
-            refreshes += rules[PARTS]
+        due = rules[PARTS] if now > 0 and now % rules[NREFI] == 0 else 0
+        refreshes, rows_from = refreshes + due, 0 if due > 0 or rules[QUEUE] > 0 else rows_from
         time = (now, tokens, refreshes, weighed)
-        at, following, since = column_command(commands, rules, gaps, (banks, last), window[:waiting], time)
+        at, following, since = column_command((commands, alike), rules, gaps, (banks, last), window[:waiting], time)
         read, what = -1, -1
         if rules[QUEUE] > 0:
             queued, asked = ask(rules, queue, queued, asked, now)
-            read, soon, read_since = column_command(queue, rules, gaps, (banks, last), places[:queued], time)
+            read, soon, read_since = column_command((queue, places), rules, gaps, (banks, last), places[:queued], time)
             at, read = first_come(commands, window, (at, since), (read, read_since), now)
             following = max(min(following, soon, arrival(rules, asked) if queued < rules[QUEUE] else FAR), now + 1)
         if read >= 0:
@@ -71,12 +76,11 @@ def run(commands: Integers, rules: Integers, gaps: Integers) -> tuple[int, Integ
             tokens -= rules[MAC_TOKENS] if commands[number, KIND] == MAC else 0
             weighed = now + commands[number, LASTS] if commands[number, KIND] == SOFTMAX else weighed
             waiting = remove(window, waiting, at, 1)
-        if now >= row_free:
+        if now >= max(row_free, rows_from):
             time_of_rows = (now, tokens if refreshes == 0 else -1, refreshed)
-            what, bank_set, row, when = first_row_command(
-                (commands, queue), rules, banks, (window[:waiting], places[:queued]), time_of_rows
+            what, bank_set, row, rows_from = first_row_command(
+                (commands, alike, queue, places), rules, banks, (window[:waiting], places[:queued]), time_of_rows
             )
-            following = min(following, when)
             if what >= 0:
                 log[logged], logged = (now, what, bank_set, row), logged + 1
                 row_free = now + (ACT_SLOTS if what == ACT else 1)
@@ -84,12 +88,10 @@ def run(commands: Integers, rules: Integers, gaps: Integers) -> tuple[int, Integ
                 tokens -= act_tokens(rules, bank_set) if what == ACT else 0
                 if what == REF:
                     refreshes, refreshed = refreshes - 1, now
-        else:
-            following = min(following, row_free)
         if at >= 0 or read >= 0 or what >= 0 or gone > 0 or waiting == 0:
-            now += 1
+            now, rows_from = now + 1, 0
         else:
-            now = min(following, (now // rules[NREFI] + 1) * rules[NREFI])
+            now = min(following, max(row_free, rows_from), (now // rules[NREFI] + 1) * rules[NREFI])
     return now, log[:logged]
 
 
@@ -198,7 +200,7 @@ def tokens_at(now: int, tokens: int, needed: int, refill: int) -> int:
 
 @kernel
 def column_command(
-    commands: Integers,
+    lines: tuple[Integers, Integers],
     rules: Integers,
     gaps: Integers,
     state: tuple[Integers, Integers],
@@ -210,16 +212,24 @@ def column_command(
     With it the first cycle at which one might, were there none now; and since when this one, or one before it that
     lacks only tokens, could have had the bus, FAR for none.
     """
+    commands, alike = lines
     banks, last = state
     cycle, tokens, refreshes, weighed = now
     following, since = FAR, FAR
-    for at in range(len(window)):
-        number = window[at]
+    mac_powered = tokens_at(cycle, tokens, rules[MAC_TOKENS], rules[REFILL])
+    read_powered = tokens_at(cycle, tokens, rules[READ_TOKENS], rules[REFILL])
+    at = 0
+    while at < len(window):
+        number, here = window[at], at
         kind, bank_set = commands[number, KIND], commands[number, SET]
         if kind == BARRIER:
             break
+        at = behind(window, at, alike[number])
         way = path(kind)
         ready = last[way, 0, 0] + gaps[way, 0]
+        if ready > cycle:  # nothing of its kind may issue now, and the next look is not missed
+            following = min(following, ready)
+            continue
         ready = max(ready, last[way, 1, commands[number, RANK]] + gaps[way, 1])
         ready = max(ready, last[way, 2, commands[number, GROUP]] + gaps[way, 2])
         if kind == WEIGHTS:
@@ -235,12 +245,21 @@ def column_command(
         if kind in (MAC, APPEND, FETCH):
             if ready <= cycle:
                 since = min(since, ready)
-            needed = rules[MAC_TOKENS] if kind == MAC else rules[READ_TOKENS] if kind == FETCH else 0
-            ready = max(ready, tokens_at(cycle, tokens, needed, rules[REFILL]))
+            ready = max(ready, mac_powered if kind == MAC else read_powered if kind == FETCH else ready)
         if ready <= cycle:
-            return at, cycle, since
+            return here, cycle, since
         following = min(following, ready)
     return -1, following, since
+
+
+@kernel
+def behind(window: Integers, at: int, number: int) -> int:
+    """The first place behind `at` of a command that has that number or a higher one: numbers rise along the window."""
+    low, high = at + 1, max(at + 1, min(len(window), at + number - window[at]))
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (middle + 1, high) if window[middle] < number else (low, middle)
+    return low
 
 
 @kernel
@@ -257,36 +276,39 @@ def note_column(commands: Integers, number: int, banks: Integers, last: Integers
 
 @kernel
 def first_row_command(
-    lists: tuple[Integers, Integers],
+    lines: tuple[Integers, Integers, Integers, Integers],
     rules: Integers,
     banks: Integers,
     windows: tuple[Integers, Integers],
     now: tuple[int, int, int],
 ) -> tuple[int, int, int, int]:
     """That of the multipliers, or of the processor where they have none; as `row_command`."""
-    what, bank_set, row, ready = row_command(lists[0], rules, banks, windows[0], now)
+    what, bank_set, row, ready = row_command((lines[0], lines[1]), rules, banks, windows[0], now)
     if what >= 0 or now[1] < 0:
         return what, bank_set, row, ready
-    what, bank_set, row, other = row_command(lists[1], rules, banks, windows[1], now)
+    what, bank_set, row, other = row_command((lines[2], lines[3]), rules, banks, windows[1], now)
     return what, bank_set, row, min(ready, other)
 
 
 @kernel
 def row_command(
-    commands: Integers, rules: Integers, banks: Integers, window: Integers, now: tuple[int, int, int]
+    lines: tuple[Integers, Integers], rules: Integers, banks: Integers, window: Integers, now: tuple[int, int, int]
 ) -> tuple[int, int, int, int]:
     """The row command that may issue, its set of banks and row, -1 for none; and when one might, were there none.
 
     Tokens of -1: a refresh is due.
     """
+    commands, alike = lines
     cycle, tokens, refreshed = now
     if tokens < 0:
         return refresh_command(rules, banks, cycle)
     seen, following = 0, FAR
-    for at in range(len(window)):
+    at = 0
+    while at < len(window):
         number = window[at]
-        bank_set, row = commands[number, SET], commands[number, ROW]
-        if commands[number, KIND] not in (MAC, APPEND, FETCH) or seen >> bank_set & 1:
+        at = behind(window, at, alike[number])
+        kind, bank_set, row = commands[number, KIND], commands[number, SET], commands[number, ROW]
+        if seen >> bank_set & 1 or kind not in (MAC, APPEND, FETCH):
             continue
         seen |= 1 << bank_set
         if banks[bank_set, OPEN] == row:

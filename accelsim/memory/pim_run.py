@@ -108,8 +108,15 @@ def issue(stack: Stack, commands: Integers, until: int = 0) -> tuple[int, Intege
     Args:
         until: cycles that a processor goes on reading for, if commands are done before.
     """
-    cycles, log = kernel.run(commands, rules_of(stack, until), np.array(gaps(stack), np.int64))
+    cycles, log = kernel.run(commands, _alike(commands), rules_of(stack, until), np.array(gaps(stack), np.int64))
     return int(cycles), log
+
+
+def _alike(commands: Integers) -> Integers:
+    """Of each command the number of the next that differs from it in kind or place."""
+    places = commands[:, [kernel.KIND, kernel.SET, kernel.ROW, kernel.RANK, kernel.GROUP]]
+    ends = np.append(np.flatnonzero((places[1:] != places[:-1]).any(axis=1)) + 1, len(commands))
+    return ends[np.searchsorted(ends, np.arange(len(commands)), side="right")]
 
 
 def gaps(stack: Stack) -> Spacing:

@@ -137,7 +137,7 @@ def test_a_processor_alone_has_all_that_a_refresh_leaves() -> None:
 
 
 def test_without_a_limit_of_power_both_share_the_column_bus() -> None:
-    """Every cycle of the bus is a MAC or a read then: what MACs take the processor loses, and MACs lose nearly nothing."""
+    """Every cycle of the bus is a MAC or a read then: what MACs take the processor loses, and MACs next to nothing."""
     stack = stack_of(100, power_limit=False)
     run = run_attention(stack, JOB)
     served, alone = run.counts["processor RD"], served_alone(stack, run.cycles)
