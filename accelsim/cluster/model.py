@@ -168,7 +168,7 @@ class System:
     policy: Policy
 
     @property
-    def energy_without(self) -> tuple[str, ...]:
+    def energy_unknown(self) -> tuple[str, ...]:
         """The components whose energy no source gives, so that no sum has it."""
         energies = self.processor.energies
         each = {"shared cache": energies.shared, "core caches": energies.core, "registers": energies.register}

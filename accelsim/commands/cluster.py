@@ -111,7 +111,7 @@ def _document(system: System, model: Model, asked: Asked) -> dict[str, object]:
         "cache_bytes": room_.cache * asked.sequences,
         "capacity_bytes": room_.capacity,
         "sequences_that_fit": room_.most,
-        "energy_without": list(system.energy_without),
+        "energy_unknown": list(system.energy_unknown),
     }
     if asked.requests:
         return document | _served(serve(system, model, _traffic(asked, prompt, output)))
@@ -175,7 +175,7 @@ def _compared(ours: Mapping[str, object], other: Mapping[str, object]) -> dict[s
         "tokens_per_s": other["tokens_per_s"],
         "energy_pj_per_token": other["energy_pj_per_token"],
         "speedup": _number(ours["tokens_per_s"]) / _number(other["tokens_per_s"]),
-        "energy_ratio": energies[0] / energies[1] if ours["energy_without"] == other["energy_without"] else None,
+        "energy_ratio": energies[0] / energies[1] if ours["energy_unknown"] == other["energy_unknown"] else None,
     }
 
 
@@ -215,7 +215,7 @@ def _text(document: Mapping[str, object]) -> str:
 
 
 def _without(document: Mapping[str, object]) -> str:
-    names = document["energy_without"]
+    names = document["energy_unknown"]
     return f"; without {', '.join(names)}" if isinstance(names, list) and names else ""
 
 

@@ -36,7 +36,7 @@ def test_classes_add_up(name: str, of: str, batch: Batch) -> None:
     assert set(found.seconds_by) <= CLASSES
     assert min(found.seconds_by.values()) >= 0
     assert min(found.energy_by.values()) >= 0
-    assert not set(found.energy_by) & set(system(name).energy_without)
+    assert not set(found.energy_by) & set(system(name).energy_unknown)
 
 
 @settings(max_examples=20)
