@@ -16,12 +16,17 @@ from accelsim.memory.pim_stream import Attention
 
 def attention_costs(part: Part, batch: Batch, projection: Spent) -> dict[str, Spent]:
     """`projection`, `attention`, `transfer` and `prompts` of a device; those that are hidden count for what is seen."""
-    attention, transfer = _decoding(part, batch) if batch.sequences else (NOTHING, NOTHING)
+    prompts = _prompts(part, batch) if batch.prompts else NOTHING
+    choices = _decoding(part, batch) if batch.sequences else [(NOTHING, NOTHING)]
+    costs = (_together(part, projection, attention, transfer, prompts) for attention, transfer in choices)
+    return min(costs, key=lambda parts: sum(spent.seconds for spent in parts.values()))
+
+
+def _together(part: Part, projection: Spent, attention: Spent, transfer: Spent, prompts: Spent) -> dict[str, Spent]:
     parts = {"projection": projection, "attention": attention, "transfer": transfer}
     if part.system.policy.overlap == "heads":
         parts = overlapped(parts, _copies(part))
-    if batch.prompts:
-        parts["prompts"] = _seen(part, _prompts(part, batch), attention)
+    parts["prompts"] = _seen(part, prompts, attention)
     return {name: spent for name, spent in parts.items() if spent != NOTHING}
 
 
@@ -44,16 +49,15 @@ def overlapped(parts: Mapping[str, Spent], pieces: int) -> dict[str, Spent]:
     return {name: spent if name == longest else spent.lasting(spent.seconds / pieces) for name, spent in parts.items()}
 
 
-def _decoding(part: Part, batch: Batch) -> tuple[Spent, Spent]:
+def _decoding(part: Part, batch: Batch) -> list[tuple[Spent, Spent]]:
+    """Attention of the next tokens and the way to it, on each unit that the policy leaves a choice of."""
     near, place = part.system.near, part.system.policy.place.get("attention", "processor")
     kernels = part.attention_kernels(batch.sequences, batch.length)
     high = sum((on_processor(part.system.processor, kernel) for kernel in kernels), NOTHING)
     if near is None or place == "processor":
-        return high, NOTHING
-    low, transfer = _near(part, near, batch), _transfer(part, near, batch)
-    if place == "fastest" and high.seconds <= low.seconds + transfer.seconds:
-        return high, NOTHING
-    return low, transfer
+        return [(high, NOTHING)]
+    low = _near(part, near, batch), _transfer(part, near, batch)
+    return [(high, NOTHING), low] if place == "fastest" else [low]
 
 
 def _near(part: Part, near: Near, batch: Batch) -> Spent:

@@ -179,7 +179,7 @@ def _policy(node: Node, near: Near | None) -> Policy:
     return Policy(
         place=place,
         overlap=_overlap(fields["overlap"], place),
-        prompts=_word(fields["prompts"], ("after", "beside")),
+        prompts=_prompts(fields["prompts"], fields["overlap"]),
         experts=_word(fields["experts"], ("whole", "split")),
         expert_reduces=_not_negative(fields["expert_reduces"]),
         table_efficiency=_fraction(fields["table_efficiency"]),
@@ -201,6 +201,14 @@ def _overlap(node: Node, place: Mapping[str, str]) -> str:
     if overlap == "heads" and not apart:
         raise node.expected("none where attention is not near or projection is not on the processor")
     return overlap
+
+
+def _prompts(node: Node, overlap: Node) -> str:
+    """The processor works on projections beside attention, or on prompts."""
+    prompts = _word(node, ("after", "beside"))
+    if (prompts, overlap.value) == ("beside", "heads"):
+        raise node.expected("after where overlap is heads")
+    return prompts
 
 
 def _word(node: Node, words: tuple[str, ...]) -> str:
