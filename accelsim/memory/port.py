@@ -18,6 +18,7 @@ from accelsim.memory.tables import states_of, tables_of
 
 ROOM = 1 << 10  # requests of a channel that are kept at first
 MOST = 1 << 24  # bursts of a transfer
+LONGEST = 1 << 40  # ticks, minutes of the DRAM: every refresh on the way is gone through
 FAR = kernel.FAR
 
 
@@ -76,8 +77,10 @@ def begin(port: Port, runs: Sequence[Run], write: bool, now: int) -> tuple[int, 
         The number of the transfer, and the tick from which the next one may enter: when all requests are in queues.
 
     Raises:
-        AccelsimError: more than 2^24 bursts.
+        AccelsimError: more than 2^24 bursts, or later than tick 2^40.
     """
+    if now > LONGEST:
+        raise AccelsimError(f"asked for bytes at its tick {now}; it is simulated up to tick {LONGEST}")
     table, size = np.array(runs, np.int64), port.device.organisation.burst_bytes
     most = burst_kernel.most_bursts(table, size)
     if most > MOST:
@@ -107,7 +110,7 @@ def ended(port: Port, until: int = FAR) -> list[tuple[int, int]]:
     """
     if not port.waiting:
         return []
-    done = kernel.fetch(port.tables, port.states, port.queues, port.spans, port.found, until)
+    done = kernel.fetch(port.tables, port.states, port.queues, port.spans, port.found, min(until, FAR))
     if done < 0:
         raise RuntimeError("the controller is stuck")
     if not done:

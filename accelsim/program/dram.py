@@ -45,7 +45,11 @@ class Dram:
         runs = tile_at(self.places, machine.values, transfer.at if transfer else None, env)
         if not runs:
             raise AccelsimError(f"{instance}: no place in {self.name} for its {instance.left} B")
-        number, taken = begin(self.port, runs, instance.task.kind == "store", ceil(machine.now / memory.period))
+        arrival = ceil(machine.now / memory.period)
+        try:
+            number, taken = begin(self.port, runs, instance.task.kind == "store", arrival)
+        except AccelsimError as error:
+            raise AccelsimError(f"{self.name}, {instance}: {error.message}") from None
         self.waiting[number] = instance
         instance.left, instance.data = 0, None
         return ceil(taken * memory.period) - machine.now

@@ -227,6 +227,17 @@ def test_what_is_refused(what: str) -> None:
     assert message in error.value.message
 
 
+def test_a_dram_is_not_simulated_for_ever() -> None:
+    """Every refresh on the way is gone through, so that there must be an end to them."""
+    idle = SMALL.replace("resource dram", "resource u 1 oldest\nresource dram").replace(
+        "    load L", f"    task T on u busy {1 << 41} after L i:1\n    load L"
+    )
+    with pytest.raises(
+        AccelsimError, match=f"dram, L.i=0.: asked for bytes at its tick .*; it is simulated up to tick {1 << 40}"
+    ):
+        execute(read_program(idle.replace("at A[i]", "at A[i] after T")))
+
+
 def test_two_drams_and_an_unrolled_one_are_refused() -> None:
     program = read_program(SMALL)
     assert execute(program).starts == {"L": 2}
