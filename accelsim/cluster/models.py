@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from accelsim.cluster.model import Layer, Model, Ranks
-from accelsim.errors import nearest
+from accelsim.errors import AccelsimError, nearest
 from accelsim.schema import check_schema
 from accelsim.shipped import find_file
 from accelsim.workload import load_workload, parameter_names, steps
@@ -30,9 +30,11 @@ def load_model(name: str) -> Model:
     if len(nodes) == 3:
         raise entries["ranks"].error("expert and routed go together")
     ranks = Ranks(read["batch"], read["positions"], read.get("expert"), read.get("routed"))
-    layers = tuple(_layer(node, ranks) for node in entries["layers"].sequence())
-    if not layers:
+    parts = [node.fields(("workload", "count")) for node in entries["layers"].sequence()]
+    if not parts:
         raise entries["layers"].expected("one layer or more")
+    _check_set([nodes[key] for key in ("batch", "positions", "routed") if key in nodes], parts)
+    layers = tuple(_layer(fields, ranks) for fields in parts)
     shard = entries["shard"].sequence()
     _check_known((*nodes.values(), *shard), layers)
     _check_shard(shard, ranks)
@@ -44,6 +46,21 @@ def load_model(name: str) -> Model:
         experts_per_token=_per_token(entries["experts_per_token"], ranks, layers),
         shard=tuple(node.name() for node in shard),
     )
+
+
+def _check_set(named: Iterable[Node], layers: Iterable[Mapping[str, Node]]) -> None:
+    """A step sets these sizes: each is a parameter of a layer, named as its rank, in capitals."""
+    known = {parameter for fields in layers for parameter in _parameters(fields["workload"])}
+    for node in named:
+        if node.name().upper() not in known:
+            raise node.error(f'no layer has a parameter "{node.name().upper()}" for it{nearest(node.text, known)}')
+
+
+def _parameters(workload: Node) -> tuple[str, ...]:
+    try:
+        return parameter_names(workload.string())
+    except AccelsimError as error:
+        raise error if error.mark else workload.error(error.message) from None
 
 
 def _check_known(named: Iterable[Node], layers: Sequence[Layer]) -> None:
@@ -69,11 +86,10 @@ def _per_token(node: Node, ranks: Ranks, layers: Sequence[Layer]) -> int:
     return value
 
 
-def _layer(node: Node, ranks: Ranks) -> Layer:
-    """A layer bound to one token; the sizes that a step sets are parameters named as its ranks, in capitals."""
-    fields = node.fields(("workload", "count"))
+def _layer(fields: Mapping[str, Node], ranks: Ranks) -> Layer:
+    """A layer bound to one token."""
     name = fields["workload"].string()
     ours = [rank.upper() for rank in (ranks.batch, ranks.positions, ranks.routed) if rank]
-    known = parameter_names(name)
+    known = _parameters(fields["workload"])
     workload = load_workload(name, [f"{parameter}=1" for parameter in ours if parameter in known])
     return Layer(name, fields["count"].positive_integer(), steps(workload))
