@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +20,9 @@ from rtl.verilog import SCRIPT
 from rtl.yosys import run_yosys
 
 SELECT = "mutant"
+FEW = 6  # cases that all faults run
+Aim = Callable[[Case, int], Case]
+"""The same case for the fault of a number, 0 the original."""
 PREPARE = (
     "read_rtlil in.il",
     "hierarchy -check -top {name}",
@@ -129,15 +132,9 @@ def run_mutants(
 
     `beside` are devices that share the model, so that several calls need only one.
     """
-    results = simulate(
-        [*(other for other in beside if other != found.device), found.device],
-        [_selected(case, found.device.name, number) for number in range(len(found.changes) + 1) for case in cases],
-        sim=sim,
-        x_seeds=(1,),
-    )
+    devices = [*(other for other in beside if other != found.device), found.device]
     names = ("original", *found.changes)
-    rows = [_judged(name, results[n * len(cases) :][: len(cases)]) for n, name in enumerate(names)]
-    return _report(rows[0], rows[1:])
+    return _judged(devices, names, lambda case, number: _selected(case, found.device.name, number), cases, sim)
 
 
 def run_variants(
@@ -151,11 +148,8 @@ def run_variants(
     for name, variant in zip(variants, devices[1:], strict=True):
         if variant.interface != devices[0].interface:
             raise AccelsimError(f'variant "{name}": must have the ports of the original')
-    aimed = [_aimed(case, variant.name) for variant in devices for case in cases]
-    results = simulate(devices, aimed, sim=sim, x_seeds=(1,))
     names = ("original", *variants)
-    rows = [_judged(name, results[n * len(cases) :][: len(cases)]) for n, name in enumerate(names)]
-    return _report(rows[0], rows[1:])
+    return _judged(devices, names, lambda case, number: _aimed(case, devices[number].name), cases, sim)
 
 
 def _selected(case: Case, name: str, number: int) -> Case:
@@ -166,12 +160,24 @@ def _aimed(case: Case, name: str) -> Case:
     return replace(case, name=f"{case.name} on {name}", device=name)
 
 
-def _judged(name: str, results: Sequence[Result]) -> Mutant:
+def _judged(
+    devices: Sequence[Device], names: Sequence[str], aim: Aim, cases: Sequence[Case], sim: str
+) -> MutationReport:
+    """What the bench finds first of each; the first cases find most, and who is found need not run the others."""
+
+    def found(numbers: Sequence[int], tried: Sequence[Case]) -> dict[int, str]:
+        aimed = [aim(case, number) for number in numbers for case in tried]
+        results = simulate(devices, aimed, sim=sim, x_seeds=(1,))
+        wrong = (_first_fault(results[n * len(tried) :][: len(tried)]) for n in range(len(numbers)))
+        return dict(zip(numbers, wrong, strict=True))
+
+    soon = {number: fault for number, fault in found(range(1, len(names)), cases[:FEW]).items() if fault}
+    every = {**found([number for number in range(len(names)) if number not in soon], cases), **soon}
+    if every[0]:
+        raise AccelsimError(f"mutation: the original fails: {every[0]}")
+    return MutationReport(tuple(Mutant(names[number], every[number]) for number in range(1, len(names))))
+
+
+def _first_fault(results: Sequence[Result]) -> str:
     failed = [result for result in results if not result.passed]
-    return Mutant(name, f"{failed[0].case.name}: {failed[0].failures[0]}" if failed else "")
-
-
-def _report(original: Mutant, rows: Sequence[Mutant]) -> MutationReport:
-    if original.detected:
-        raise AccelsimError(f"mutation: the original fails: {original.found}")
-    return MutationReport(tuple(rows))
+    return f"{failed[0].case.name}: {failed[0].failures[0]}" if failed else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Generator
 from pathlib import Path
@@ -12,6 +13,9 @@ from hypothesis.configuration import set_hypothesis_home_dir
 
 ROOT = Path(__file__).resolve().parent.parent
 STRICT = os.environ.get("ACCELSIM_STRICT", "") not in ("", "0")
+
+# Cascades, programs and netlists are many objects that live long: Python would look through them again and again.
+gc.set_threshold(200_000, 20, 100)
 
 set_hypothesis_home_dir(ROOT / ".cache" / "hypothesis")
 settings.register_profile("ci", derandomize=True, deadline=None, database=None)

@@ -17,25 +17,25 @@ from cocotb_tools.runner import get_runner
 from rtl.sim.entry import VARIABLE
 from rtl.tools import verilator_root
 
-SPEED = "OPT_FAST=-O1"  # the simulator's Python takes most of a run: a quick compiler is worth more than quick code
+MAKE = "VM_PARALLEL_BUILDS=0 OPT_FAST="
+"""One file without optimisation: the simulator's Python takes most of a run, so that quick code saves less than it
+costs, and most of what it costs to compile several files are the headers of each."""
 
 
 def set_environment(ccache: str, cache: Path) -> None:
-    """Make the installed Verilator the one that is found, and cure what its package lacks.
+    """Make the installed Verilator the one that is found.
 
-    Its makefile has no flag for precompiled headers, without which a model of several files does not compile. Most
-    of a build is Verilator's own runtime, the same every time: ccache keeps it.
+    Most of a small build is Verilator's own runtime, the same every time: ccache keeps it.
     """
     root = verilator_root()
     search = [str(root / "bin"), str(Path(sys.executable).parent), os.environ.get("PATH", "")]
     os.environ.update(
         VERILATOR_ROOT=str(root),
         PATH=os.pathsep.join(search),
-        MAKEFLAGS=f"CFG_CXXFLAGS_PCH_I=-include {SPEED}",
+        MAKEFLAGS=MAKE,
         OBJCACHE=ccache,
         CCACHE_DIR=str(cache),
         CCACHE_MAXSIZE="500M",
-        CCACHE_SLOPPINESS="pch_defines,time_macros",
     )
 
 
