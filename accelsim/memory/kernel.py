@@ -2,7 +2,7 @@
 
 A bank keeps its waiting requests in two lists, reads and writes, oldest first, and of each the oldest that hits the
 open row. A bus knows a tick before which no command can issue on it: constraints only ever move commands back, so that
-the tick holds until a bank changes, which moves it forward again.
+the tick holds until a bank changes, which moves it forward again. `take_in` and `fetch` carry on several channels.
 """
 
 from __future__ import annotations
