@@ -54,6 +54,8 @@ class VectorStore(Block):
         self.jobs = Signal(range(buffers + 1))
         self.vector = Signal(range(vectors))
         self.word_place = Signal(range(words))
+        self.fills = Signal()
+        self.uses = Signal()
         layout = lanes_layout(lanes)
         ports = {"present": In(1), "last": In(1), "word": In(layout), "done": In(1), "full": Out(1), "held": Out(1)}
         shown = {"words": Out(data.ArrayLayout(layout, vectors)), "last_word": Out(1)}
@@ -61,16 +63,14 @@ class VectorStore(Block):
 
     def elaborate(self, platform: None) -> Module:
         m = Module()
-        fills = Signal()
-        uses = Signal()
         ends = self.present & self.last
         m.d.comb += [self.full.eq(self.jobs == self.buffers), self.held.eq(self.jobs != 0)]
         m.d.sync += self.jobs.eq(self.jobs + ends - self.done)
         if self.buffers == 2:
-            m.d.sync += [fills.eq(fills ^ ends), uses.eq(uses ^ self.done)]
+            m.d.sync += [self.fills.eq(self.fills ^ ends), self.uses.eq(self.uses ^ self.done)]
         self._count(m)
-        self._keep(m, fills, uses)
-        self._know_last_word(m, ends, fills, uses)
+        self._keep(m)
+        self._know_last_word(m, ends)
         return m
 
     def _count(self, m: Module) -> None:
@@ -81,40 +81,38 @@ class VectorStore(Block):
             with m.If(turns):
                 m.d.sync += self.word_place.eq(Mux(self.last, 0, self.word_place + 1))
 
-    def _keep(self, m: Module, fills: Value, uses: Value) -> None:
+    def _keep(self, m: Module) -> None:
         depth = self.buffers * self.words_each
         for vector in range(self.vectors):
-            m.submodules[f"vector_{vector}"] = store = memory.Memory(
-                shape=lanes_layout(self.word.shape().length), depth=depth, init=[]
-            )
+            m.submodules[f"vector_{vector}"] = store = memory.Memory(shape=self.word.shape(), depth=depth, init=[])
             write = store.write_port()
             read = store.read_port(domain="comb")
             m.d.comb += [
-                write.addr.eq(self._address(fills, self.word_place)),
+                write.addr.eq(self._address(self.fills, self.word_place)),
                 write.data.eq(self.word),
                 write.en.eq(self.present & (self.vector == vector)),
-                read.addr.eq(self._address(uses, self.place)),
+                read.addr.eq(self._address(self.uses, self.place)),
                 self.words[vector].eq(read.data),
             ]
 
     def _address(self, buffer: Value, place: Value) -> Value:
         return Mux(buffer, place + self.words_each, place)
 
-    def _know_last_word(self, m: Module, ends: Value, fills: Value, uses: Value) -> None:
+    def _know_last_word(self, m: Module, ends: Value) -> None:
         finals = []
         for buffer in range(self.buffers):
             final = Signal(range(self.words_each), name=f"final_{buffer}", reset_less=True)
-            with m.If(ends & (fills == buffer)):
+            with m.If(ends & (self.fills == buffer)):
                 m.d.sync += final.eq(self.word_place)
             finals.append(final)
-        m.d.comb += self.last_word.eq(self.place == Mux(uses, finals[-1], finals[0]))
+        m.d.comb += self.last_word.eq(self.place == Mux(self.uses, finals[-1], finals[0]))
 
 
 class Turns(Block):
     """Which sum and which word of the vectors a beat of weights belongs to, and when the next may enter.
 
-    A group's rows take turns; a row's sum is read when its beat enters and written `spacing` edges later, so that its
-    next beat must not enter sooner. After the last row of a turn, `spacing` less the rows of the group are waited.
+    A group's rows take turns. A row's sum is read at the start of an addition and written `spacing` edges later, so its
+    next beat must not enter sooner: after the last row of a turn, `spacing` less the rows of the group are waited.
 
     Ports:
         taken: input, whether a beat enters.

@@ -60,11 +60,23 @@ class RemembersPlace(VectorStore):
         self.word_place = Signal(range(words), reset_less=True)
 
 
+class OneTurn(VectorStore):
+    """Goes on to fill the buffer that is in use."""
+
+    def elaborate(self, platform: None) -> Module:
+        m = super().elaborate(platform)
+        m.d.sync += self.fills.eq(self.fills)
+        return m
+
+
 class KnowsOneEnd(VectorStore):
     """Takes the last word of the vectors that came last for that of those in use."""
 
-    def _know_last_word(self, m: Module, ends: Value, fills: Value, uses: Value) -> None:
-        super()._know_last_word(m, ends, Const(0), Const(0))
+    def _know_last_word(self, m: Module, ends: Value) -> None:
+        last_word = Signal.like(self.word_place)
+        with m.If(ends):
+            m.d.sync += last_word.eq(self.word_place)
+        m.d.comb += self.last_word.eq(self.place == last_word)
 
 
 class FromZero(Gemv):
@@ -116,7 +128,7 @@ def variants() -> dict[str, Block]:
     return {
         **common_variants(lambda: build(SMALL), "w"),
         **{kind.__name__: with_turns(kind) for kind in (Hasty, Slow)},
-        **{kind.__name__: with_store(kind) for kind in (Overwrites, RemembersPlace, KnowsOneEnd)},
+        **{kind.__name__: with_store(kind) for kind in (Overwrites, OneTurn, RemembersPlace, KnowsOneEnd)},
         **{kind.__name__: kind(SMALL.form, SMALL.stages) for kind in (FromZero, WithLaneTwice)},
         **{kind.__name__: with_sum(kind) for kind in (TiesAway, SignOfLarger)},
         "sooner": build(sooner),

@@ -22,10 +22,10 @@ from rtl.bench import Device, devices_of, simulate, soak, sweep
 from rtl.bench.plan import CASES, sum_of
 from rtl.formal import Claims, check_ready_paths, goes_on, prove, stream_rules, together
 from rtl.gemv import Gemv
-from rtl.gemv_parts import Turns
+from rtl.gemv_parts import Turns, VectorStore
 from rtl.mutation import mutants, run_mutants, run_variants
 from rtl.verilog import lint, verilog_text
-from tests.rtl.gemv import DRAWN, SMALL, TINY, Hasty, variants
+from tests.rtl.gemv import DRAWN, SMALL, TINY, Hasty, OneTurn, variants
 from tests.rtl.rigid import SEED, TIMING, WAITING, Lossy, cases, wrong
 
 pytestmark = pytest.mark.slow
@@ -165,6 +165,31 @@ def test_no_sum_is_read_before_it_is_written(outputs: int) -> None:
 
 def test_a_hasty_turn_is_refuted() -> None:
     assert prove(Hasty(3, 4, SPACING), sums_are_there, 16).verdict == "refuted"
+
+
+def vectors_are_kept(claims: Claims, store: wiring.Component) -> None:
+    """No word is put where vectors lie that are in use, or that are the next to be used."""
+    assert isinstance(store, VectorStore)
+    claims.given("room_for_words", ~(store.present & store.full))
+    claims.given("used_before_given_up", ~store.done | store.held)
+    claims.always("no_more_than_buffers", store.jobs <= store.buffers)
+    if store.buffers == 2:
+        claims.always("takes_turns", (store.fills ^ store.uses) == (store.jobs == 1))
+        claims.always("other_buffer", ~(store.present & store.held) | (store.fills != store.uses))
+        claims.reached("loads_beside", store.present & store.held & store.last & store.done)
+    else:
+        claims.always("loads_alone", ~(store.present & store.held))
+    claims.reached("is_full", store.full)
+
+
+@pytest.mark.parametrize("buffers", [1, 2])
+def test_vectors_in_use_are_not_overwritten(buffers: int) -> None:
+    assert prove(VectorStore(1, 2, 3, buffers), vectors_are_kept, 2).holds
+    assert prove(VectorStore(1, 2, 3, buffers), vectors_are_kept, 8, "cover").holds
+
+
+def test_a_store_that_does_not_take_turns_is_refuted() -> None:
+    assert prove(OneTurn(1, 2, 3, 2), vectors_are_kept, 8).verdict == "refuted"
 
 
 # Faults on purpose.
