@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 from accelsim.memory.load import load_device
 from accelsim.memory.model import Device, Policy
@@ -21,7 +20,6 @@ class Setup:
     policy: Policy
 
 
-@lru_cache(maxsize=32)
 def device_of(setup: Setup) -> Device:
     """The device that a setup describes. Raises AccelsimError as `load_device` does."""
     changed = (f"organisations.{setup.organisation}.channels={setup.channels}", f"address_map={setup.address_map}")
