@@ -209,9 +209,10 @@ def test_a_full_disk_is_one_line() -> None:
 
 def test_list_as_text_and_document(run: Run) -> None:
     names = document(run("list", "--json"))
-    assert list(names) == ["schema", "kind", "workloads", "archs", "mappings", "drams", "clusters", "models", "sweeps", "units", "rtl"]
+    kinds = ["workloads", "archs", "mappings", "drams", "clusters", "models", "sweeps", "units", "rtl"]
+    assert list(names) == ["schema", "kind", *kinds]
     text = run("list")[1]
-    for kind in ("workloads", "archs", "mappings", "sweeps"):
+    for kind in kinds[:-2]:
         entries = names[kind]
         assert isinstance(entries, list)
         assert entries
@@ -230,6 +231,8 @@ def test_list_of_one_kind(run: Run) -> None:
         (["fusemax", "--kind", "mapping"], "arch_configs/mappings/fusemax.yaml"),
         (["bert"], "workloads/attention.yaml"),
         (["xlm-layer"], "workloads/encoder-layer.yaml"),
+        (["duplex"], "clusters/duplex.yaml"),
+        (["mixtral-8x7b"], "clusters/models/mixtral-8x7b.yaml"),
         (["array-size"], "sweeps/array-size.yaml"),
         ([str(data_dir("sweeps") / "array-size.yaml")], "sweeps/array-size.yaml"),
     ],
@@ -253,12 +256,14 @@ def test_show_resolved_workload(run: Run) -> None:
     assert load_text(text, "shown").mapping()["params"].mapping()["L"].value == 1024
 
 
-@pytest.mark.parametrize("words", [["fusemax", "--kind", "mapping"], ["array-size"]])
+@pytest.mark.parametrize("words", [["fusemax", "--kind", "mapping"], ["array-size"], ["attacc"], ["glam"]])
 def test_show_resolved_of_every_kind(run: Run, words: list[str]) -> None:
     assert run("show", *words, "--resolved")[0] == 0
 
 
-SHIPPED = sorted(path for kind in ("workloads", "arch_configs", "sweeps") for path in (ROOT / kind).rglob("*.yaml"))
+SHIPPED = sorted(
+    path for kind in ("workloads", "arch_configs", "clusters", "sweeps") for path in (ROOT / kind).rglob("*.yaml")
+)
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: f"{path.parent.name}-{path.stem}")
