@@ -18,7 +18,8 @@ __all__ = ["Stack", "load_document", "load_stack", "read_stack", "read_stacks"]
 
 KIND = "arch_configs/pim"
 MOVES = ("query", "scores", "weights", "outputs")
-TIMINGS = ("nBL", "nRCD", "nRP", "nRAS", "nRC", "nRTP", "nCCDS", "nCCDL", "nREFI", "nRFC", "nCWL", "nWR", "nWTRL")
+TIMINGS = ("nBL", "nRCD", "nRP", "nRAS", "nRC", "nRTP", "nCCDS", "nCCDL", "nREFI", "nRFC", "nCWL", "nWR")
+TURNS = ("nWTRS", "nWTRL", "nRTW")
 ENERGY = ("source", "class", "activate", "steps", "ordinary", "outside", "softmax", "refresh", "background")
 LEVEL = (
     *("head_dim", "length", "walk", "window", "spacing", "compute", "moves", "queue", "inputs"),
@@ -66,11 +67,9 @@ def read_stack(document: Node, level: str, rules: str, *, power_limit: bool) -> 
     timings = _timings(entries["timings"], period_ps)
     ruled = _chosen(entries["rules"], rules, "rule set").fields(("softmax", "append", "power"))
     power = _power(_chosen(ruled["power"], level, "limit for level"), placed.queue is not None)
-    most_read = power.read * _size(organisation["pseudo_channel"]) / timings["nBL"]
-    if power.refill <= most_read > 0:
-        raise ruled["power"].error(
-            f"{level}: reads of a processor take {most_read:g} tokens a cycle, no fewer than refill"
-        )
+    most = power.burst * _size(organisation["pseudo_channel"]) / timings["nBL"]
+    if power.refill <= most > 0:
+        raise ruled["power"].error(f"{level}: bursts of a processor take {most:g} tokens a cycle, no fewer than refill")
     return Stack(
         period_ps=float(period_ps),
         channels=_size(organisation["channels"]),
@@ -127,7 +126,7 @@ def _count(node: Node) -> int:
 
 def _timings(node: Node, period_ps: Fraction) -> Mapping[str, int]:
     """Cycles: as written, or a time rounded up to cycles."""
-    found = {name: _cycles(entry, period_ps) for name, entry in node.fields(TIMINGS).items()}
+    found = {name: _cycles(entry, period_ps) for name, entry in node.fields(TIMINGS + TURNS).items()}
     busy = found["nRAS"] + found["nRP"] + found["nRC"] + found["nRFC"]
     if found["nREFI"] <= busy:
         entry = node.mapping()["nREFI"]
@@ -243,9 +242,9 @@ def _power(node: Node, beside: bool) -> Power:
     mac, query, activate = (_count(fields[name]) for name in ("MAC", "query", "ACT"))
     power = Power(_size(fields["refill"]), _size(fields["most"]), mac, query, activate)
     if beside:
-        reading = fields["processor"].fields(("RD", "ACT"))
-        power = replace(power, read=_count(reading["RD"]), row=_count(reading["ACT"]))
-    largest = max(power.mac, power.activate, power.read, power.row)
+        processor = fields["processor"].fields(("burst", "ACT"))
+        power = replace(power, burst=_count(processor["burst"]), row=_count(processor["ACT"]))
+    largest = max(power.mac, power.activate, power.burst, power.row)
     if largest > power.most:
         raise fields["most"].expected(f"at least {largest}, what one command takes")
     return power

@@ -5,10 +5,10 @@ barrier that may, and at most one row command: rows are opened for whatever the 
 MACs and moves use different paths, so that each is spaced only from its own kind. A barrier goes when all before it
 are gone.
 
-Where the level lets it, a processor reads the last set of banks beside them, bank by bank, through a queue of its own:
-row after row, spread over pseudo-channels and bank groups. It shares both buses, refresh and power with the MACs. The
-column bus goes to who could have had it first, were there power, MACs first in a draw; the row bus to MACs first. Moves
-need no bus then, since they stay on the logic die.
+Where the level lets it, a processor reads and writes the last set of banks beside them, bank by bank, through a queue:
+row after row, spread over pseudo-channels and bank groups. It shares both buses, refresh and power with the
+MACs. The column bus goes to who could have had it first, were there power, MACs first in a draw; the row bus to MACs
+first. Moves need no bus then, since they stay on the logic die.
 
 A refresh falls due at multiples of nREFI. From then on no MAC and no activation issues until all rows are closed and
 every pseudo-channel is refreshed.
@@ -41,6 +41,7 @@ from accelsim.memory.pim_kernel import (
     ROW,
     SET,
     SOFTMAX,
+    STORE,
     WEIGHTS,
 )
 from accelsim.memory.pim_model import Stack
@@ -49,7 +50,7 @@ LATER = 1 << 60
 PROCESSOR_BANKS = ("pseudo_channel", "bank_group", "bank")
 Issued = tuple[int, int, int, int]
 """Cycle, command, its number or the set of banks of a row command (-1 for all), row."""
-Spacing = tuple[tuple[int, int, int], tuple[int, int, int], tuple[int, int, int]]
+Spacing = tuple[tuple[int, int, int], tuple[int, int, int], tuple[int, int, int], tuple[int, int, int]]
 
 
 @dataclass
@@ -68,10 +69,10 @@ class Channel:
     """The state of a channel between two cycles.
 
     Attributes:
-        gaps: of MACs, of moves and of reads the cycles between two of a channel, a rank, a bank group.
+        gaps: of MACs, moves, reads and writes the cycles between two of a channel, a rank, a bank group.
         window: numbers of the commands that wait.
-        queue: reads of the processor that wait; `asked` counts them all.
-        last: when the last MAC, move or read issued, by path, level and place.
+        queue: reads and writes of the processor that wait; `asked` counts them all.
+        last: when the last MAC, move, read or write issued, by path, level and place.
         due: pseudo-channels to refresh.
         weighed: when the last softmax ends.
     """
@@ -109,8 +110,13 @@ def run(stack: Stack, commands: Integers, gaps: Spacing, until: int = 0) -> tupl
 
 
 def write_to_read(stack: Stack) -> int:
-    """Cycles from a write to a MAC of the same banks."""
+    """Cycles from a write to a MAC of the same banks, or to a read of the same bank group."""
     return stack.timings["nCWL"] + stack.timings["nBL"] + stack.timings["nWTRL"]
+
+
+def write_to_other_read(stack: Stack) -> int:
+    """Cycles from a processor's write to its read of another bank group."""
+    return stack.timings["nCWL"] + stack.timings["nBL"] + stack.timings["nWTRS"]
 
 
 def write_to_close(stack: Stack) -> int:
@@ -127,7 +133,7 @@ def _cycle(channel: Channel, cycle: int) -> Iterator[Issued]:
     place, read_since = _first_ready(channel, list(enumerate(channel.queue)), cycle)
     if place is not None and read_since < since:
         line = channel.queue.pop(place)
-        yield cycle, FETCH, line[NUMBER], line[ROW]
+        yield cycle, line[KIND], line[NUMBER], line[ROW]
         _note_column(channel, line, cycle)
     if number is not None and (since <= read_since or channel.commands[number][KIND] not in (MAC, APPEND)):
         line = channel.commands[number]
@@ -160,6 +166,11 @@ def arrival(stack: Stack, number: int) -> int:
     return number * each // (share * stack.sizes["pseudo_channel"])
 
 
+def reads_of_a_run(stack: Stack) -> int:
+    """Of as many requests as a processor's queue has places, the reads that come before the writes."""
+    return (stack.level.queue or 0) * (100 - stack.processor_writes) // 100
+
+
 def _ask(channel: Channel, cycle: int) -> None:
     stack = channel.stack
     while stack.processor_share and len(channel.queue) < (stack.level.queue or 0):
@@ -170,13 +181,14 @@ def _ask(channel: Channel, cycle: int) -> None:
 
 
 def _request(stack: Stack, number: int) -> list[int]:
-    """A read of the processor: pseudo-channel by turns, then bank groups, columns, banks, rows."""
+    """A read or a write of the processor, in runs: pseudo-channels by turns, then bank groups, columns, banks, rows."""
     rest, part = divmod(number, stack.sizes["pseudo_channel"])
     rest, group = divmod(rest, stack.sizes["bank_group"])
     row, bank = divmod(rest // stack.sizes["column"], stack.sizes["bank"])
     group += part * stack.sizes["bank_group"]
     line = dict.fromkeys(range(FIELDS), 0)
-    line |= {KIND: FETCH, RANK: part, GROUP: group, SET: stack.sets + group * stack.sizes["bank"] + bank, ROW: row}
+    line |= {KIND: FETCH if number % (stack.level.queue or 1) < reads_of_a_run(stack) else STORE}
+    line |= {RANK: part, GROUP: group, SET: stack.sets + group * stack.sizes["bank"] + bank, ROW: row}
     line |= {ARRIVAL: arrival(stack, number), NUMBER: number}
     return list(line.values())
 
@@ -189,7 +201,7 @@ def _column_choices(channel: Channel) -> Iterator[int]:
 
 
 def _places(command: list[int]) -> Iterator[tuple[int, int, int]]:
-    path = {MAC: 0, FETCH: 2}.get(command[KIND], 1)
+    path = {MAC: 0, FETCH: 2, STORE: 3}.get(command[KIND], 1)
     yield from ((path, 0, 0), (path, 1, command[RANK]), (path, 2, command[GROUP]))
 
 
@@ -201,7 +213,7 @@ def _first_ready(channel: Channel, choices: list[tuple[int, list[int]]], cycle: 
     since = LATER
     for number, line in choices:
         ready = _ready_at(channel, line)
-        if ready <= cycle and line[KIND] in (MAC, APPEND, FETCH):
+        if ready <= cycle and line[KIND] in (MAC, APPEND, FETCH, STORE):
             since = min(since, ready)
         if ready <= cycle and channel.tokens >= _tokens(channel, line[KIND]):
             return number, since
@@ -211,7 +223,7 @@ def _first_ready(channel: Channel, choices: list[tuple[int, list[int]]], cycle: 
 def _ready_at(channel: Channel, line: list[int]) -> int:
     """The cycle from which a column command may issue, if there are tokens; LATER while its row is not open."""
     ready = [channel.last.get(place, LONG_AGO) + channel.gaps[place[0]][place[1]] for place in _places(line)]
-    if line[KIND] in (MAC, APPEND, FETCH):
+    if line[KIND] in (MAC, APPEND, FETCH, STORE):
         banks = channel.banks[line[SET]]
         ready.append(banks.activated + channel.stack.timings["nRCD"] if banks.row == line[ROW] else LATER)
         ready.append(LATER if channel.due else LONG_AGO)
@@ -219,14 +231,24 @@ def _ready_at(channel: Channel, line: list[int]) -> int:
         ready.append(channel.banks[line[SET]].written + write_to_read(channel.stack))
     if line[KIND] == WEIGHTS:
         ready.append(channel.weighed)
-    if line[KIND] == FETCH:
-        ready.append(line[ARRIVAL])
+    if line[KIND] in (FETCH, STORE):
+        ready += [line[ARRIVAL], _turned_at(channel, line)]
     return max(ready)
+
+
+def _turned_at(channel: Channel, line: list[int]) -> int:
+    """The cycle from which a processor's bus has turned from writes to a read, or from reads to a write."""
+    stack, last = channel.stack, channel.last
+    if line[KIND] == STORE:
+        return last.get((2, 1, line[RANK]), LONG_AGO) + stack.timings["nRTW"]
+    part = last.get((3, 1, line[RANK]), LONG_AGO) + write_to_other_read(stack)
+    return max(part, last.get((3, 2, line[GROUP]), LONG_AGO) + write_to_read(stack))
 
 
 def _tokens(channel: Channel, kind: int) -> int:
     """Of a column command."""
-    return {MAC: channel.stack.power.mac, FETCH: channel.stack.power.read}.get(kind, 0)
+    power = channel.stack.power
+    return {MAC: power.mac, FETCH: power.burst, STORE: power.burst}.get(kind, 0)
 
 
 def _note_column(channel: Channel, line: list[int], cycle: int) -> None:
@@ -234,7 +256,7 @@ def _note_column(channel: Channel, line: list[int], cycle: int) -> None:
     channel.tokens -= _tokens(channel, line[KIND])
     if line[KIND] in (MAC, FETCH):
         channel.banks[line[SET]].read = cycle
-    if line[KIND] == APPEND:
+    if line[KIND] in (APPEND, STORE):
         channel.banks[line[SET]].written = cycle
     if line[KIND] == SOFTMAX:
         channel.weighed = cycle + line[LASTS]
@@ -244,7 +266,7 @@ def _row_choices(channel: Channel, cycle: int) -> Iterator[tuple[int, int, int]]
     """What the oldest MAC or read of each set of banks needs, MACs first and oldest first, where it may issue."""
     timings, seen = channel.stack.timings, set()
     for kind, at, row, *_ in [*(channel.commands[number] for number in channel.window), *channel.queue]:
-        if kind not in (MAC, APPEND, FETCH) or at in seen:
+        if kind not in (MAC, APPEND, FETCH, STORE) or at in seen:
             continue
         seen.add(at)
         banks = channel.banks[at]

@@ -51,10 +51,10 @@ def energy_of(stack: Stack, done: Done) -> dict[str, float | None]:
     }
 
 
-def processor_energy(stack: Stack, reads: int, activations: int) -> float | None:
-    """pJ of a processor's reads of a burst and activations of one bank."""
+def processor_energy(stack: Stack, bursts: int, activations: int) -> float | None:
+    """pJ of a processor's bursts, read or written, and activations of one bank."""
     activated = _product(stack.energy.activate_pj, activations)
-    read = _product(_path_pj(stack, stack.energy.ordinary_path), reads * 8 * stack.burst_bytes)
+    read = _product(_path_pj(stack, stack.energy.ordinary_path), bursts * 8 * stack.burst_bytes)
     return None if activated is None or read is None else activated + read
 
 

@@ -8,19 +8,20 @@ from accelsim.jit import kernel
 from accelsim.memory.model import Integers
 
 LONG_AGO, FAR = -(1 << 40), 1 << 60
-MAC, MOVE, SOFTMAX, WEIGHTS, APPEND, FETCH, BARRIER = range(7)
-"""Kinds of command. FETCH is a read of the processor. Others than MAC are moves: weights wait until softmax is done, an
-append writes to an open row."""
+MAC, MOVE, SOFTMAX, WEIGHTS, APPEND, FETCH, STORE, BARRIER = range(8)
+"""Kinds of command. FETCH and STORE are a processor's. Others than MAC are moves: weights wait until softmax is done,
+an append writes to an open row."""
 KIND, SET, ROW, RANK, GROUP, PURPOSE, LASTS, FIELDS = range(8)
 """What a line of the list of commands says; a softmax lasts so many cycles."""
-ARRIVAL, NUMBER = PURPOSE, LASTS  # what a FETCH says there
-NRCD, NRP, NRAS, NRC, NRTP, NWTM, NWTP, NREFI, NRFC = range(9)
-"""The rules: timings in cycles, of them NWTM and NWTP from an append to a MAC and to PRE."""
-WINDOW, PARTS, SETS, PLACES, REFILL, MOST, MAC_TOKENS, ACT_TOKENS = range(9, 17)
+ARRIVAL, NUMBER = PURPOSE, LASTS  # what those of a processor say there
+NRCD, NRP, NRAS, NRC, NRTP, NWTM, NWTP, NREFI, NRFC, NRTW, NWTR = range(11)
+"""The rules: timings in cycles, of them NWTM and NWTP from an append to a MAC and to PRE. Of a processor's also NRTW
+from a read to a write, NWTR from a write to a read of another bank group, NWTM to one of the same."""
+WINDOW, PARTS, SETS, PLACES, REFILL, MOST, MAC_TOKENS, ACT_TOKENS = range(11, 19)
 """And places of the window, parts refreshed one by one, sets of banks, bank groups or ranks of any kind, tokens."""
-QUEUE, BURSTS, CYCLES, GROUPS, BANKS, COLUMNS, READ_TOKENS, ROW_TOKENS, UNTIL, RULES = range(17, 27)
-"""Of the processor: places of its queue, requests in so many cycles, bank groups of a part, its banks in each, columns,
-tokens; and the first cycle in which it may stop."""
+QUEUE, BURSTS, CYCLES, READS, GROUPS, BANKS, COLUMNS, BURST_TOKENS, ROW_TOKENS, UNTIL, RULES = range(19, 30)
+"""Of the processor: places of its queue, requests in so many cycles, how many reads begin a run as long as its queue,
+bank groups of a part, its banks in each, columns, tokens; and the first cycle in which it may stop."""
 ACT, PRE, PREA, REF = range(BARRIER + 1, BARRIER + 5)
 """Row commands of the log; what it says of a column command is its kind."""
 ACT_SLOTS = 2  # cycles for which an activation holds the row bus
@@ -38,8 +39,8 @@ def run(commands: Integers, alike: Integers, rules: Integers, gaps: Integers) ->
     Args:
         alike: of each command the number of the next that differs from it in kind or place: where one may not issue,
             none before that may.
-        gaps: of MACs, of moves and of reads the cycles between two of a channel, a rank, a bank group; to a read its
-            pseudo-channel is a rank.
+        gaps: of MACs, moves, reads and writes the cycles between two of a channel, a rank, a bank group; to a read and
+            a write its pseudo-channel is a rank.
 
     Returns the cycles, and a line for each command issued: cycle, command, its number in the list or the set of banks
     of a row command (-1 for all), row.
@@ -47,7 +48,7 @@ def run(commands: Integers, alike: Integers, rules: Integers, gaps: Integers) ->
     log, logged = np.zeros((2 * len(commands) + 64, 4), np.int64), 0
     banks = np.full((rules[SETS] + rules[PARTS] * rules[GROUPS] * rules[BANKS], STATES), LONG_AGO)
     banks[:, OPEN] = -1
-    last = np.full((3, 3, rules[PLACES]), LONG_AGO)
+    last = np.full((4, 3, rules[PLACES]), LONG_AGO)
     window, waiting, offered = np.zeros(rules[WINDOW], np.int64), 0, 0
     queue, places, queued, asked = np.zeros((rules[QUEUE], FIELDS), np.int64), np.arange(rules[QUEUE]), 0, 0
     now, then, tokens, refreshes, refreshed, row_free, rows_from, weighed = 0, 0, rules[MOST], 0, LONG_AGO, 0, 0, 0
@@ -66,9 +67,9 @@ def run(commands: Integers, alike: Integers, rules: Integers, gaps: Integers) ->
             at, read = first_come(commands, window, (at, since), (read, read_since), now)
             following = max(min(following, soon, arrival(rules, asked) if queued < rules[QUEUE] else FAR), now + 1)
         if read >= 0:
-            log[logged], logged = (now, FETCH, queue[read, NUMBER], queue[read, ROW]), logged + 1
+            log[logged], logged = (now, queue[read, KIND], queue[read, NUMBER], queue[read, ROW]), logged + 1
             note_column(queue, read, banks, last, now)
-            tokens, queued = tokens - rules[READ_TOKENS], serve(queue, queued, read)
+            tokens, queued = tokens - rules[BURST_TOKENS], serve(queue, queued, read)
         if at >= 0:
             number = window[at]
             log[logged], logged = (now, commands[number, KIND], number, commands[number, ROW]), logged + 1
@@ -154,19 +155,20 @@ def arrival(rules: Integers, number: int) -> int:
 
 @kernel
 def request(rules: Integers, line: Integers, number: int) -> None:
-    """A read of the processor: all parts by turns, then bank groups, columns, banks, rows."""
+    """A read or a write of the processor, in runs: all parts by turns, then bank groups, columns, banks, rows."""
     rest, part = number // rules[PARTS], number % rules[PARTS]
     rest, group = rest // rules[GROUPS], rest % rules[GROUPS]
     rest = rest // rules[COLUMNS]
     group += part * rules[GROUPS]
-    line[KIND], line[RANK], line[GROUP] = FETCH, part, group
+    line[KIND] = FETCH if number % rules[QUEUE] < rules[READS] else STORE
+    line[RANK], line[GROUP] = part, group
     line[SET], line[ROW] = rules[SETS] + group * rules[BANKS] + rest % rules[BANKS], rest // rules[BANKS]
     line[ARRIVAL], line[NUMBER] = arrival(rules, number), number
 
 
 @kernel
 def path(kind: int) -> int:
-    return 0 if kind == MAC else 2 if kind == FETCH else 1
+    return 0 if kind == MAC else kind - FETCH + 2 if kind in (FETCH, STORE) else 1
 
 
 @kernel
@@ -217,7 +219,7 @@ def column_command(
     cycle, tokens, refreshes, weighed = now
     following, since = FAR, FAR
     mac_powered = tokens_at(cycle, tokens, rules[MAC_TOKENS], rules[REFILL])
-    read_powered = tokens_at(cycle, tokens, rules[READ_TOKENS], rules[REFILL])
+    burst_powered = tokens_at(cycle, tokens, rules[BURST_TOKENS], rules[REFILL])
     at = 0
     while at < len(window):
         number, here = window[at], at
@@ -234,22 +236,33 @@ def column_command(
         ready = max(ready, last[way, 2, commands[number, GROUP]] + gaps[way, 2])
         if kind == WEIGHTS:
             ready = max(ready, weighed)
-        if kind in (MAC, APPEND, FETCH):
+        if kind in (MAC, APPEND, FETCH, STORE):
             if refreshes > 0 or banks[bank_set, OPEN] != commands[number, ROW]:
                 continue
             ready = max(ready, banks[bank_set, ACTIVATED] + rules[NRCD])
         if kind == MAC:
             ready = max(ready, banks[bank_set, WRITTEN] + rules[NWTM])
-        if kind == FETCH:
-            ready = max(ready, commands[number, ARRIVAL])
-        if kind in (MAC, APPEND, FETCH):
+        if kind in (FETCH, STORE):
+            ready = max(ready, commands[number, ARRIVAL], turned(rules, last, commands[number]))
+        if kind in (MAC, APPEND, FETCH, STORE):
             if ready <= cycle:
                 since = min(since, ready)
-            ready = max(ready, mac_powered if kind == MAC else read_powered if kind == FETCH else ready)
+            ready = max(ready, mac_powered if kind == MAC else burst_powered if kind != APPEND else ready)
         if ready <= cycle:
             return here, cycle, since
         following = min(following, ready)
     return -1, following, since
+
+
+@kernel
+def turned(rules: Integers, last: Integers, line: Integers) -> int:
+    """The cycle from which a processor's bus has turned from writes to a read, or from reads to a write."""
+    other = 5 - path(line[KIND])
+    if line[KIND] == STORE:
+        ready: int = last[other, 1, line[RANK]] + rules[NRTW]
+        return ready
+    ready = max(last[other, 1, line[RANK]] + rules[NWTR], last[other, 2, line[GROUP]] + rules[NWTM])
+    return ready
 
 
 @kernel
@@ -270,7 +283,7 @@ def note_column(commands: Integers, number: int, banks: Integers, last: Integers
     last[way, 2, commands[number, GROUP]] = cycle
     if commands[number, KIND] in (MAC, FETCH):
         banks[commands[number, SET], READ] = cycle
-    if commands[number, KIND] == APPEND:
+    if commands[number, KIND] in (APPEND, STORE):
         banks[commands[number, SET], WRITTEN] = cycle
 
 
@@ -308,7 +321,7 @@ def row_command(
         number = window[at]
         at = behind(window, at, alike[number])
         kind, bank_set, row = commands[number, KIND], commands[number, SET], commands[number, ROW]
-        if seen >> bank_set & 1 or kind not in (MAC, APPEND, FETCH):
+        if seen >> bank_set & 1 or kind not in (MAC, APPEND, FETCH, STORE):
             continue
         seen |= 1 << bank_set
         if banks[bank_set, OPEN] == row:

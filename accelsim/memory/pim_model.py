@@ -54,7 +54,7 @@ class Power:
 
     Attributes:
         mac: of a MAC of one query; `query` of each further one.
-        read, row: of a processor's read of a burst and activation of one bank.
+        burst, row: of a burst that a processor reads or writes, and of its activation of one bank.
     """
 
     refill: int
@@ -62,7 +62,7 @@ class Power:
     mac: int
     query: int
     activate: int
-    read: int = 0
+    burst: int = 0
     row: int = 0
 
 
@@ -112,6 +112,7 @@ class Stack:
         append: whether the last position is written first: K and V of the new token.
         processor_share: percent of the ordinary bandwidth that a processor asks for; it has the last set of banks for
             itself then. None: there is no processor.
+        processor_writes: percent of its requests.
     """
 
     period_ps: float
@@ -128,6 +129,7 @@ class Stack:
     append: bool
     energy: Energy
     processor_share: int | None = None
+    processor_writes: int = 0
 
     @property
     def sets(self) -> int:
@@ -167,12 +169,12 @@ def with_queries(stack: Stack, queries: int, name: str = "group") -> Stack:
     return replace(stack, level=replace(level, spacing=spacing), power=replace(power, mac=mac))
 
 
-def beside_processor(stack: Stack, share: int) -> Stack:
-    """The stack with a processor that asks for `share` percent of the ordinary bandwidth.
+def beside_processor(stack: Stack, share: int, writes: int = 0) -> Stack:
+    """The stack with a processor that asks for `share` percent of the ordinary bandwidth, `writes` of it in writes.
 
     Raises:
         AccelsimError: MACs of that level need the ordinary path.
     """
     if stack.level.queue is None:
         raise AccelsimError("processor_share: the multipliers of this level read over the processor's own path")
-    return replace(stack, processor_share=share)
+    return replace(stack, processor_share=share, processor_writes=writes)

@@ -9,7 +9,7 @@ from math import ceil
 import numpy as np
 
 from accelsim.memory.pim_energy import processor_energy
-from accelsim.memory.pim_kernel import BURSTS, CYCLES, FETCH
+from accelsim.memory.pim_kernel import BURSTS, CYCLES, FETCH, STORE
 from accelsim.memory.pim_layout import NONE
 from accelsim.memory.pim_model import Stack
 from accelsim.memory.pim_run import Run, issue, rules_of
@@ -22,7 +22,7 @@ def contention(stack: Stack, run: Run, run_on: Callable[[Stack], Run]) -> Mappin
         run_on: the same job on another stack.
     """
     alone = run_on(replace(stack, processor_share=0)).cycles
-    asked, served = asked_by(stack, run.cycles), run.counts["processor RD"]
+    asked, served = asked_by(stack, run.cycles), run.counts["processor RD"] + run.counts["processor WR"]
     undisturbed = served_alone(stack, run.cycles)
     seconds = run.cycles * stack.period_ps * 1e-12
     return {
@@ -46,4 +46,4 @@ def served_alone(stack: Stack, cycles: int) -> int:
     if not stack.processor_share:
         return 0
     _, log = issue(stack, NONE, until=cycles)
-    return int(np.count_nonzero(log[:, 1] == FETCH))
+    return int(np.isin(log[:, 1], (FETCH, STORE)).sum())

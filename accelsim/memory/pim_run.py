@@ -10,7 +10,7 @@ import numpy as np
 from accelsim.errors import AccelsimError, nearest
 from accelsim.memory import pim_kernel as kernel
 from accelsim.memory.model import Integers
-from accelsim.memory.pim_channel import Spacing, write_to_close, write_to_read
+from accelsim.memory.pim_channel import Spacing, reads_of_a_run, write_to_close, write_to_other_read, write_to_read
 from accelsim.memory.pim_deal import DEALS, Lengths
 from accelsim.memory.pim_layout import NONE, PURPOSES
 from accelsim.memory.pim_model import Stack, with_queries
@@ -99,7 +99,12 @@ def count_commands(stack: Stack, commands: Integers, log: Integers) -> Mapping[s
     found = {**dict(zip(PURPOSES, purposes, strict=True)), **rows, **{name: issued[at] for at, name in OF_ALL.items()}}
     if stack.processor_share is None:
         return found
-    return {**found, "processor RD": issued[kernel.FETCH], "processor ACT": its[kernel.ACT]}
+    return {
+        **found,
+        "processor RD": issued[kernel.FETCH],
+        "processor WR": issued[kernel.STORE],
+        "processor ACT": its[kernel.ACT],
+    }
 
 
 def issue(stack: Stack, commands: Integers, until: int = 0) -> tuple[int, Integers]:
@@ -120,13 +125,13 @@ def _alike(commands: Integers) -> Integers:
 
 
 def gaps(stack: Stack) -> Spacing:
-    """Cycles between two MACs, two moves, two reads of a processor: of a channel, of a rank, of a bank group.
+    """Cycles between two MACs, moves, reads and writes of a processor: of a channel, of a rank, of a bank group.
 
-    To a read its pseudo-channel is a rank: the channel takes one a cycle.
+    To a read or a write its pseudo-channel is a rank: the channel takes one a cycle.
     """
     timings = stack.timings
     moves, reads = (timings["nBL"], timings["nCCDS"], timings["nCCDL"]), (1, timings["nCCDS"], timings["nCCDL"])
-    return stack.level.spacing, moves, reads
+    return stack.level.spacing, moves, reads, reads
 
 
 def rules_of(stack: Stack, until: int = 0) -> Integers:
@@ -148,5 +153,7 @@ def rules_of(stack: Stack, until: int = 0) -> Integers:
         rules[kernel.CYCLES] = 100 * max(timings["nBL"], timings["nCCDS"])
         rules[kernel.GROUPS], rules[kernel.BANKS] = stack.sizes["bank_group"], stack.sizes["bank"]
         rules[kernel.COLUMNS], rules[kernel.UNTIL] = stack.sizes["column"], until
-        rules[kernel.READ_TOKENS], rules[kernel.ROW_TOKENS] = power.read, power.row
+        rules[kernel.BURST_TOKENS], rules[kernel.ROW_TOKENS] = power.burst, power.row
+        rules[kernel.READS] = reads_of_a_run(stack)
+        rules[kernel.NRTW], rules[kernel.NWTR] = timings["nRTW"], write_to_other_read(stack)
     return rules

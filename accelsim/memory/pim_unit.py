@@ -21,6 +21,7 @@ from accelsim.units.fields import Checked, Choice, Size, Word
 from accelsim.units.timing import Timing
 
 STACK = "HBM3-PIM"
+WRITES = Size("percent of what a processor asks for that it writes", 0, 100)
 SHARE = Maybe(Size("percent of the ordinary bandwidth that a processor asks for beside it", 0, 100))
 MOST_PAIRS, MOST_POSITIONS, MOST_DEPTH, MOST_GROUP = 2**16, 2**20, 2**12, 2**10
 
@@ -50,6 +51,7 @@ class PairsOfHeads(Checked):
     group: Annotated[int, Size("query heads that share the K and V of a pair", high=MOST_GROUP)] = 1
     deal: Annotated[str, Choice("how pairs come to channels", tuple(DEALS))] = "in-turn"
     processor_share: Annotated[int | None, SHARE] = None
+    processor_writes: Annotated[int, WRITES] = 0
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Product(Checked):
     k: Annotated[int, Size("inputs of a token, rows of the weights", high=MOST_POSITIONS)]
     n: Annotated[int, Size("outputs of a token, columns of the weights", high=MOST_POSITIONS)]
     processor_share: Annotated[int | None, SHARE] = None
+    processor_writes: Annotated[int, WRITES] = 0
 
 
 def timing(params: PimParams, shape: PairsOfHeads) -> Timing:
@@ -124,7 +127,9 @@ def _stack(params: PimParams, shape: PairsOfHeads | Product) -> Stack:
         stack = load_stack(STACK, params.level, params.rules, power_limit=params.power_limit)
     except AccelsimError as error:
         raise AccelsimError(error.message) from None
-    return stack if shape.processor_share is None else beside_processor(stack, shape.processor_share)
+    if shape.processor_share is None:
+        return stack
+    return beside_processor(stack, shape.processor_share, shape.processor_writes)
 
 
 def _job(params: PimParams, shape: PairsOfHeads) -> Job:

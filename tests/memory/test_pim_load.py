@@ -57,8 +57,12 @@ def test_every_dimension_is_divided_or_walked() -> None:
         ("cell: 0.44 pJ/bit", "cell: 0.44 pJ", "energy.steps.cell"),
         ("activate: 909 pJ", "activation: 909 pJ", 'unknown key "activation"; did you mean "activate"?'),
         ("multiply: {2: 0.32 pJ}", "multiply: {two: 0.32 pJ}", 'a key must be bytes of an element, got "two"'),
-        (",\n              processor: {RD: 814, ACT: 909}}", "}", 'power.logic: missing key "processor"'),
-        ("processor: {RD: 814,", "processor: {RD: 1814,", "logic: reads of a processor take 1814 tokens a cycle"),
+        (",\n              processor: {burst: 814, ACT: 909}}", "}", 'power.logic: missing key "processor"'),
+        (
+            "processor: {burst: 814,",
+            "processor: {burst: 1814,",
+            "logic: bursts of a processor take 1814 tokens",
+        ),
         (
             "    queue: null",
             "    queue: 64",

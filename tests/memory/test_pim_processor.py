@@ -18,7 +18,7 @@ from accelsim.memory.model import Integers
 from accelsim.memory.pim import load_stack
 from accelsim.memory.pim_energy import processor_energy
 from accelsim.memory.pim_gemm import Gemm, run_gemm
-from accelsim.memory.pim_kernel import ACT, FETCH, KIND, MAC, PRE, PREA, REF, SET
+from accelsim.memory.pim_kernel import ACT, FETCH, KIND, MAC, PRE, PREA, REF, SET, STORE
 from accelsim.memory.pim_layout import NONE
 from accelsim.memory.pim_model import Stack, beside_processor, with_queries
 from accelsim.memory.pim_processor import asked_by, contention, served_alone
@@ -26,11 +26,12 @@ from accelsim.memory.pim_run import gaps, issue, run_attention
 from accelsim.memory.pim_stream import Attention, channel_commands
 
 JOB = Attention(64, 2048, 128, 2, 4)
-SHARES = st.sampled_from([1, 13, 50, 100])
+SHARES = st.sampled_from([13, 50, 100])
+WRITES = st.sampled_from([0, 30, 100])
 
 
-def stack_of(share: int, rules: str = "released", *, power_limit: bool = True) -> Stack:
-    return beside_processor(load_stack("HBM3-PIM", "logic", rules, power_limit=power_limit), share)
+def stack_of(share: int, rules: str = "released", *, power_limit: bool = True, writes: int = 0) -> Stack:
+    return beside_processor(load_stack("HBM3-PIM", "logic", rules, power_limit=power_limit), share, writes)
 
 
 def commands_of(stack: Stack, length: int) -> Integers:
@@ -38,9 +39,9 @@ def commands_of(stack: Stack, length: int) -> Integers:
 
 
 @settings(max_examples=8)
-@given(SHARES, st.sampled_from(["released", "corrected"]), st.sampled_from([700, 5070]), st.integers(1, 150))
-def test_the_kernel_does_what_the_channel_says(share: int, rules: str, interval: int, length: int) -> None:
-    stack = stack_of(share, rules)
+@given(SHARES, WRITES, st.sampled_from(["released", "corrected"]), st.sampled_from([700, 5070]), st.integers(1, 100))
+def test_the_kernel_does_what_the_channel_says(share: int, writes: int, rules: str, interval: int, length: int) -> None:
+    stack = stack_of(share, rules, writes=writes)
     stack = replace(stack, timings={**stack.timings, "nREFI": interval})
     commands = commands_of(stack, length)
     cycles, log = issue(stack, commands)
@@ -48,55 +49,70 @@ def test_the_kernel_does_what_the_channel_says(share: int, rules: str, interval:
 
 
 def test_the_kernel_reads_alone_as_the_channel_does() -> None:
-    stack = stack_of(90, "corrected")
+    stack = stack_of(90, "corrected", writes=40)
     cycles, log = issue(stack, NONE, until=1200)
     assert (cycles, [tuple(line) for line in log.tolist()]) == pim_channel.run(stack, NONE, gaps(stack), until=1200)
     assert cycles == 1200
 
 
 @settings(max_examples=20)
-@given(SHARES, st.sampled_from(["released", "corrected"]), st.integers(1, 300))
-def test_nothing_breaks_a_rule(share: int, rules: str, length: int) -> None:
-    stack = stack_of(share, rules)
+@given(SHARES, WRITES, st.sampled_from(["released", "corrected"]), st.integers(1, 300))
+def test_nothing_breaks_a_rule(share: int, writes: int, rules: str, length: int) -> None:
+    stack = stack_of(share, rules, writes=writes)
     stack = replace(stack, timings={**stack.timings, "nREFI": 1000})
     assert offences(stack, commands_of(stack, length)) == []
 
 
 def offences(stack: Stack, commands: Integers) -> list[str]:
-    """Every constraint on a processor's reads, and on the buses and the power of both, that a log breaks."""
+    """Every constraint on a processor's bursts, and on the buses and the power of both, that a log breaks."""
     _, log = issue(stack, commands)
     lines = [tuple(line) for line in log.tolist()]
-    taking = [cycle for cycle, what, *_ in lines if what in (MAC, FETCH)]
+    taking = [cycle for cycle, what, *_ in lines if what in (MAC, FETCH, STORE)]
     found = ["column bus"] if len(taking) != len(set(taking)) else []
     rows = [line for line in lines if line[1] in (ACT, PRE, PREA, REF)]
     found += ["row bus" for one, two in pairwise(rows) if two[0] < one[0] + (2 if one[1] == ACT else 1)]
     found += ["a set of the processor"] if (commands[commands[:, KIND] == MAC][:, SET] >= stack.spaces).any() else []
-    return found + _reads(stack, lines) + _power(stack, lines)
+    return found + _bursts(stack, lines) + _power(stack, lines)
 
 
-def _reads(stack: Stack, lines: list[tuple[int, ...]]) -> list[str]:
-    """Each burst once and not before it was asked for; its row open, and reads of a place far enough apart."""
+def _bursts(stack: Stack, lines: list[tuple[int, ...]]) -> list[str]:
+    """Each once and not before it was asked for; its row open, and far enough behind others of its place."""
     timings, sizes, found = stack.timings, stack.sizes, []
+    turned = timings["nCWL"] + timings["nBL"]
+    after = {  # by what came before and what comes now: of a pseudo-channel, of a bank group
+        (FETCH, FETCH): (timings["nCCDS"], timings["nCCDL"]),
+        (STORE, STORE): (timings["nCCDS"], timings["nCCDL"]),
+        (FETCH, STORE): (timings["nRTW"], timings["nRTW"]),
+        (STORE, FETCH): (turned + timings["nWTRS"], turned + timings["nWTRL"]),
+    }
     opened: dict[int, tuple[int, int]] = {}
-    last: dict[tuple[str, int], int] = {}
-    numbers = [number for _, what, number, _ in lines if what == FETCH]
+    last: dict[tuple[int, int, int], int] = {}
+    written: dict[int, int] = {}
+    numbers = [number for _, what, number, _ in lines if what in (FETCH, STORE)]
     found += ["twice"] if len(numbers) != len(set(numbers)) else []
     for cycle, what, at, row in lines:
         if what == ACT:
             opened[at] = (row, cycle)
-        elif what == PRE:
-            del opened[at]
-        elif what == PREA:
-            opened.clear()
-        elif what == FETCH:
+        elif what in (PRE, PREA):
+            closing = [at] if what == PRE else list(opened)
+            late = [one for one in closing if cycle < written.get(one, -999) + turned + timings["nWR"]]
+            found += ["closed too early"] if late else []
+            for one in closing:
+                del opened[one]
+        elif what in (FETCH, STORE):
             part, group = at % sizes["pseudo_channel"], at // sizes["pseudo_channel"] % sizes["bank_group"]
             bank = at // (sizes["pseudo_channel"] * sizes["bank_group"] * sizes["column"]) % sizes["bank"]
             place = part * sizes["bank_group"] + group
-            is_row, since = opened.get(stack.sets + place * sizes["bank"] + bank, (-1, 0))
+            bank += stack.sets + place * sizes["bank"]
+            is_row, since = opened.get(bank, (-1, 0))
             found += [] if is_row == row and cycle >= since + timings["nRCD"] else ["closed row"]
-            for key, gap in ((("part", part), timings["nCCDS"]), (("group", place), timings["nCCDL"])):
-                found += ["too close"] if cycle < last.get(key, -gap) + gap else []
-                last[key] = cycle
+            for scope, where in enumerate((part, place)):
+                for before in (FETCH, STORE):
+                    gap = after[before, what][scope]
+                    found += ["too close"] if cycle < last.get((before, scope, where), -gap) + gap else []
+                last[what, scope, where] = cycle
+            if what == STORE:
+                written[bank] = cycle
             found += ["too early"] if at >= asked_by(stack, cycle + 1) else []
     return found
 
@@ -106,7 +122,7 @@ def _power(stack: Stack, lines: list[tuple[int, ...]]) -> list[str]:
     power, spare, last, found = stack.power, 0, 0, []
     for cycle, what, at, _ in lines:
         opening = power.activate if at < stack.sets else power.row
-        takes = {MAC: power.mac, FETCH: power.read, ACT: opening}.get(what, 0)
+        takes = {MAC: power.mac, FETCH: power.burst, STORE: power.burst, ACT: opening}.get(what, 0)
         spare, last = max(0, spare - power.refill * (cycle - last)) + takes, cycle
         found += ["power"] if spare > power.most else []
     return found
@@ -156,7 +172,7 @@ def test_under_a_limit_of_power_both_spend_it() -> None:
     run, found = run_attention(stack, JOB), told(stack)
     counts, power = run.counts, seen.power
     spent = counts["MAC"] * power.mac + counts["ACT"] * power.activate
-    spent += counts["processor RD"] * power.read + counts["processor ACT"] * power.row
+    spent += counts["processor RD"] * power.burst + counts["processor ACT"] * power.row
     assert spent <= power.most + power.refill * run.cycles
     assert spent == pytest.approx(power.refill * run.cycles * (1 - (456 - 39) / 5070), rel=0.02)
     assert found["lost_by_multipliers"] > 0.2
@@ -169,6 +185,20 @@ def test_who_asks_for_more_gets_no_less_and_takes_no_less() -> None:
         assert one["cycles"] < more["cycles"]
         assert one["bandwidth_bytes_per_s"] < more["bandwidth_bytes_per_s"]
         assert more["served_bursts"] <= more["asked_bursts"]
+
+
+def test_writes_are_as_many_as_asked_for_and_turning_the_bus_costs() -> None:
+    """A quarter of the requests, in runs of 16 behind 48 reads: at most twice a run the bus turns.
+
+    It does so seldomer where reads of the next run go before writes that wait for it.
+    """
+    reading, mixed = (stack_of(100, power_limit=False, writes=writes) for writes in (0, 25))
+    counts = run_attention(mixed, JOB).counts
+    assert counts["processor WR"] / (counts["processor RD"] + counts["processor WR"]) == pytest.approx(0.25, abs=0.01)
+    turning = 3 + 6 + 2 + 8  # nRTW, then nCWL + nBL + nWTRS
+    assert served_alone(mixed, 50_000) >= served_alone(reading, 50_000) * 64 / (64 + 2 * turning)
+    assert served_alone(mixed, 50_000) < 0.98 * served_alone(reading, 50_000)
+    assert run_attention(stack_of(100, power_limit=False, writes=100), JOB).counts["processor RD"] == 0
 
 
 def test_products_share_too() -> None:
@@ -195,7 +225,7 @@ def test_the_probes_tell_what_is_lost(capsys: pytest.CaptureFixture[str]) -> Non
         words = [
             word for setting in (*job, "level=logic", "bytes=2", "power_limit=false") for word in ("--set", setting)
         ]
-        assert main(["unit", unit, *words, "--set", "processor_share=50", "--json"]) == 0
+        assert main(["unit", unit, *words, "--set", "processor_share=50", "--set", "processor_writes=0", "--json"]) == 0
         found = json.loads(capsys.readouterr().out)["report"]["processor"]
         assert 0 < found["served_bursts"] <= found["asked_bursts"]
         assert found["lost_by_processor"] < 0.1
