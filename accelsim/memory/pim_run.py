@@ -10,10 +10,11 @@ import numpy as np
 from accelsim.errors import AccelsimError, nearest
 from accelsim.memory import pim_kernel as kernel
 from accelsim.memory.model import Integers
-from accelsim.memory.pim_channel import Spacing, reads_of_a_run, write_to_close, write_to_other_read, write_to_read
+from accelsim.memory.pim_channel import Spacing, write_to_close, write_to_other_read, write_to_read
 from accelsim.memory.pim_deal import DEALS, Lengths
 from accelsim.memory.pim_layout import NONE, PURPOSES
 from accelsim.memory.pim_model import Stack, with_queries
+from accelsim.memory.pim_requests import reads_of_a_run
 from accelsim.memory.pim_stream import Job, channel_commands
 
 NO_LOG: Integers = np.zeros((0, 4), np.int64)
