@@ -28,7 +28,7 @@ Rng = np.random.Generator
 MOST_GROUPS, MOST_ROWS, MOST_WORDS = 3, 20, 4  # of a job that is drawn
 PAIRS = 40  # of special weights, in the rows of a job
 FEW = to_bf16([s * 2.0**e for s in (1, -1) for e in (0, -11, -12, -23, -24)])  # sums that are ties, and that cancel
-UP, DOWN = 2.0 ** (FP32.bias // 2), 2.0 ** (-FP32.bias // 2)  # products beyond the ends of the range
+UP, DOWN = 2.0 ** (FP32.bias / 2), 2.0 ** (1 - FP32.bias / 2)  # products, and sums of two, about the ends of the range
 NEGATIVE = 1 << (BF16.width - 1)
 INFINITY = BF16.special << BF16.fraction
 SPECIAL = np.array(
@@ -73,16 +73,14 @@ def inputs(setup: GemvSetup, job: Matrix, rng: Rng) -> Streams:
 
 
 def operands(setup: GemvSetup, job: Matrix, rng: Rng) -> tuple[Codes, Codes]:
-    """Weights and vectors: normal; few, so that sums are ties; near the ends of the range; any. Some of them opposed.
-
-    Now and then there are special ones among them.
-    """
+    """Weights and vectors of one kind, as they are or opposed."""
     kind = int(rng.choice(4, p=(0.3, 0.3, 0.3, 0.1)))
     w, x = (numbers(kind, (count, job.elements), rng) for count in (job.rows, setup.form.vectors))
     return opposed(w, x, int(rng.choice((1, setup.form.lanes))), rng) if rng.random() < 0.4 else (w, x)
 
 
 def numbers(kind: int, size: tuple[int, int], rng: Rng) -> Codes:
+    """Normal; few, so that sums are ties; near the ends of the range; any. At times with special ones among them."""
     normal = rng.standard_normal(size)
     scale = rng.choice((UP, DOWN), p=rng.permutation((0.95, 0.05)), size=size)
     kinds = (to_bf16(normal), rng.choice(FEW, size), to_bf16(normal * scale), rng.integers(0, 1 << BF16.width, size))
@@ -93,11 +91,10 @@ def numbers(kind: int, size: tuple[int, int], rng: Rng) -> Codes:
 def opposed(w: Codes, x: Codes, apart: int, rng: Rng) -> tuple[Codes, Codes]:
     """Products followed, so many elements later, by their opposites but for a bit of a fraction: sums cancel."""
     each = np.arange(w.shape[1])
-    after = each[each // apart % 2 == 1]
-    bit = 1 << rng.integers(0, BF16.fraction, (len(w), len(after)))
-    w[:, after] = w[:, after - apart] ^ NEGATIVE ^ np.where(rng.random(bit.shape) < 0.8, bit, 0)
-    x[:, after] = x[:, after - apart]
-    return w, x
+    after = each // apart % 2 == 1
+    before = np.where(after, each - apart, each)
+    bit = np.where(rng.random(w.shape) < 0.8, 1 << rng.integers(0, BF16.fraction, w.shape), 0)
+    return w[:, before] ^ np.where(after, NEGATIVE ^ bit, 0), x[:, before]
 
 
 def corners(setup: GemvSetup, rng: Rng) -> Iterator[tuple[Matrix, Streams]]:
