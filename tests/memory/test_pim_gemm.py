@@ -60,6 +60,14 @@ def test_the_levels_have_the_bandwidths_of_the_table() -> None:
     assert rates == [16, 4, 1, 4]
 
 
+def test_the_logic_die_reads_as_fast_as_refreshes_and_rows_let_it() -> None:
+    """Duplex counts the bytes of K and V over four times the ordinary bandwidth; refreshes take 9%, the rest a few."""
+    stack = stack_of("logic")
+    bursts_per_cycle = burst_rate(stack) * stack.channels
+    ideal = 64 * 2 * 2048 * 128 * 2 / stack.burst_bytes / bursts_per_cycle
+    assert 1.09 < run_attention(stack, Attention(64, 2048, 128, 2)).cycles / ideal < 1.12
+
+
 def test_up_to_eight_queries_are_as_quick_as_one() -> None:
     spacing = [with_queries(stack_of("logic"), queries).level.spacing[0] for queries in (1, 4, 5, 8, 9, 16, 17)]
     assert spacing == [4, 4, 4, 4, 6, 8, 10]

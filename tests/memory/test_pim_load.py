@@ -13,7 +13,9 @@ from accelsim.memory.pim import load_document, load_stack, read_stacks
 from accelsim.memory.pim_model import DIMENSIONS
 from accelsim.memory.pim_run import run_attention
 from accelsim.memory.pim_stream import Attention
+from accelsim.memory.pim_unit import PIM, PIM_GEMM
 from accelsim.shipped import data_dir
+from accelsim.units import Unit
 
 TEXT = (data_dir("arch_configs/pim") / "HBM3-PIM.yaml").read_text(encoding="utf-8")
 SETTINGS = {"level": "bank", "pairs": 16, "length": 1024, "head_dim": 128, "bytes": 2, "power_limit": "true"}
@@ -86,6 +88,14 @@ def test_malformed_files_are_refused(tmp_path: Path, old: str, new: str, message
     assert caught.value.mark.line > 0
 
 
+@pytest.mark.parametrize("unit", [PIM, PIM_GEMM], ids=lambda unit: unit.name)
+def test_every_parameter_says_what_it_means(unit: Unit) -> None:
+    names = [parameter.name for parameter in unit.parameters]
+    assert len(names) == len(set(names))
+    assert all(parameter.rule.says and parameter.rule.kind for parameter in unit.parameters)
+    assert all(parameter.rule.holds(parameter.default) for parameter in unit.parameters if not parameter.required)
+
+
 def test_the_probe(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["unit", "pim", *GIVEN, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -111,6 +121,8 @@ def test_the_probe(capsys: pytest.CaptureFixture[str]) -> None:
             ["--set", "lengths=[5, 0]"],
             'lengths: must be a list of at most 1024, each an integer from 1 to 1048576, got "[5, 0]"',
         ),
+        (["--set", "lengths=5"], 'each an integer from 1 to 1048576, got "5"'),
+        (["--set", "lengths=[a]"], "each an integer from 1 to 1048576, got \"['a']\""),
         (["--set", "lengths=[5, 6]"], "pairs: must not be given beside lengths, got 16"),
         (["--set", "group=0"], 'group: must be an integer from 1 to 1024, got "0"'),
         (

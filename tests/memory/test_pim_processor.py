@@ -60,12 +60,30 @@ def test_the_kernel_reads_alone_as_the_channel_does() -> None:
 def test_nothing_breaks_a_rule(share: int, writes: int, rules: str, length: int) -> None:
     stack = stack_of(share, rules, writes=writes)
     stack = replace(stack, timings={**stack.timings, "nREFI": 1000})
-    assert offences(stack, commands_of(stack, length)) == []
+    commands = commands_of(stack, length)
+    assert offences(stack, commands, issue(stack, commands)[1]) == []
 
 
-def offences(stack: Stack, commands: Integers) -> list[str]:
+@pytest.mark.parametrize("name", ["nRCD", "nCCDS", "nCCDL", "nRTW", "nWTRS", "nWTRL", "nWR"])
+def test_a_timing_that_is_not_kept_is_found(name: str) -> None:
+    """A run is looked at with one timing longer than it was run with."""
+    stack = stack_of(100, writes=40)
+    stack = replace(stack, timings={**stack.timings, "nREFI": 700})
+    commands = commands_of(stack, 300)
+    longer = replace(stack, timings={**stack.timings, name: stack.timings[name] + 60})
+    assert offences(longer, commands, issue(stack, commands)[1])
+
+
+def test_a_limit_and_a_space_that_are_not_kept_are_found() -> None:
+    free, limited = stack_of(100, "corrected", power_limit=False), stack_of(100, "corrected")
+    commands = commands_of(free, 300)
+    assert "power" in offences(limited, commands, issue(free, commands)[1])
+    whole = commands_of(load_stack("HBM3-PIM", "logic", "corrected", power_limit=False), 300)
+    assert "a set of the processor" in offences(free, whole, issue(free, whole)[1])
+
+
+def offences(stack: Stack, commands: Integers, log: Integers) -> list[str]:
     """Every constraint on a processor's bursts, and on the buses and the power of both, that a log breaks."""
-    _, log = issue(stack, commands)
     lines = [tuple(line) for line in log.tolist()]
     taking = [cycle for cycle, what, *_ in lines if what in (MAC, FETCH, STORE)]
     found = ["column bus"] if len(taking) != len(set(taking)) else []
