@@ -16,7 +16,7 @@ from accelsim.cli import main
 from accelsim.commands.reply import Reply
 from accelsim.commands.verbs import VERBS
 from accelsim.errors import AccelsimError, CheckFailedError
-from accelsim.shipped import data_dir
+from accelsim.shipped import data_dir, shipped_names
 from accelsim.yamlfile import load_text
 from tests.source import ROOT
 
@@ -221,7 +221,7 @@ def test_list_as_text_and_document(run: Run) -> None:
 
 
 def test_list_of_one_kind(run: Run) -> None:
-    assert [line.split()[0] for line in run("list", "sweeps")[1].splitlines()] == ["array-size", "fusemax-study"]
+    assert [line.split()[0] for line in run("list", "sweeps")[1].splitlines()] == shipped_names("sweeps")
 
 
 @pytest.mark.parametrize(
