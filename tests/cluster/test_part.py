@@ -93,10 +93,11 @@ def test_a_new_token_adds_its_keys_and_values_to_the_cache(name: str, number: in
 
 
 def test_grouped_heads_shrink_the_cache() -> None:
-    """Eight of 64 heads have keys; a device without one of its own has a copy."""
-    cache = {number: room(devices(number), model("llama3-70b"), 100).cache for number in (1, 8, 16)}
+    """Eight of 64 heads have keys; a device without one of its own has a copy, and three have three each."""
+    cache = {number: room(devices(number), model("llama3-70b"), 100).cache for number in (1, 3, 8, 16)}
     assert cache[1] == cache[8] == 80 * 2 * 8 * 128 * 2 * 100
     assert cache[16] == 2 * cache[8]
+    assert cache[3] == cache[1] * 9 / 8
 
 
 @settings(max_examples=40)

@@ -41,7 +41,7 @@ loops = st.builds(
 )
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(loops)
 def test_every_token_is_the_first_of_a_request_or_follows_one(traffic: Traffic) -> None:
     found = served(traffic)

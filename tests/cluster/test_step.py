@@ -109,7 +109,7 @@ def test_nodes_share_the_batch(name: str) -> None:
     assert step_cost(three, model("mixtral-8x7b"), Batch(22, 100)).seconds == small.seconds
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(st.sampled_from(["h100-node", "duplex"]), models, batches, st.integers(1, 50))
 def test_more_work_takes_longer(name: str, of: str, batch: Batch, more: int) -> None:
     before = seconds(system(name), of, batch)
