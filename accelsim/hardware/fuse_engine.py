@@ -9,19 +9,17 @@ from itertools import pairwise
 
 import numpy as np
 
-from accelsim.formats import FixedFormat
-from accelsim.golden.fixed import Codes
 from accelsim.golden.fuse_array import MOST_SHIFT, FuseUnit
 from accelsim.golden.fuse_engine import FusePads, FuseState, Written, execute
-from accelsim.hardware.draw import codes, ends
+from accelsim.hardware.pads import pad_elements, pad_words
 from accelsim.hardware.plain import from_plain, to_plain
 from accelsim.hardware.unit import HardwareUnit
 from accelsim.program.instruction import SEMAPHORES, Instruction, decode, encode
 from accelsim.units.fuse_engine import FuseEngineParams, TileStep, timing
 from accelsim.units.timing import Timing
-from rtl.bench import UnitUnderTest, pack, unpack
+from rtl.bench import UnitUnderTest, pack
 from rtl.layer.fuse_array_form import FuseEngineForm
-from rtl.layer.fuse_array_unit import WRITTEN, FuseEngineUnit, load_layout, pad_forms, row_layout
+from rtl.layer.fuse_array_unit import WRITTEN, FuseEngineUnit, pad_forms, row_layout
 from rtl.layer.pads import PadForm
 from rtl.sim.case import Beats, Job, Streams
 
@@ -114,36 +112,14 @@ def _base(pad: PadForm, elements: int, rng: Rng) -> int:
 
 
 def load(form: FuseEngineForm, rng: Rng) -> Beats:
-    """Words for all places of all pads: of any elements, at the ends of the range, or of one end each."""
-    fields: dict[str, list[int]] = {name: [] for name in ("pad", "bank", "word", "data")}
-    for number, pad in enumerate(pad_forms(form).values()):
-        banks, words = np.indices((pad.banks, pad.words)).reshape(2, -1).tolist()
-        fields["pad"] += [number] * len(banks)
-        fields["bank"] += banks
-        fields["word"] += words
-        fields["data"] += pack(pad.word, _elements(pad, len(banks), rng))
-    columns = {name: np.array(values, object if name == "data" else np.int64) for name, values in fields.items()}
-    return pack(load_layout(form), {**columns, "last": np.arange(len(fields["pad"])) == len(fields["pad"]) - 1})
-
-
-def _elements(pad: PadForm, words: int, rng: Rng) -> Codes:
-    number, kind = FixedFormat(pad.bits), rng.random()
-    if kind < 0.7:
-        return codes(number, (words, pad.lanes), rng)
-    if kind < 0.9:
-        return ends(number, (words, pad.lanes), rng)
-    return np.full((words, pad.lanes), number.lowest if rng.random() < 0.6 else number.highest)
+    """Words for all places of all pads."""
+    return pad_words(pad_forms(form), rng, 0.7)
 
 
 @lru_cache(maxsize=8)
 def loaded(form: FuseEngineForm, words: Beats) -> FusePads:
     """The pads that these words fill."""
-    beats, found = unpack(load_layout(form), words), {}
-    for number, (name, pad) in enumerate(pad_forms(form).items()):
-        these = beats["pad"] == number
-        found[name] = np.zeros((pad.banks, pad.words, pad.lanes), np.int64)
-        found[name][beats["bank"][these], beats["word"][these]] = unpack(pad.word, beats["data"][these].tolist())
-    return FusePads(**found)
+    return FusePads(**pad_elements(pad_forms(form), words))
 
 
 def inputs(form: FuseEngineForm, program: Program, rng: Rng) -> Streams:

@@ -4,31 +4,19 @@ from __future__ import annotations
 
 from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream
-from amaranth.lib.wiring import In, Out, connect
+from amaranth.lib.wiring import In, Out
 
 from accelsim.program.instruction import SEMAPHORES
 from rtl.block import Block
 from rtl.layer.array import ArrayEngine, ArrayEngineForm, last_fold
 from rtl.layer.instruction import instruction_layout
-from rtl.layer.pads import ColumnPad, PadForm, RowPad
+from rtl.layer.pads import ColumnPad, PadForm, RowPad, load_layout, place_pads
 from rtl.streams import Fifo
-
-PADS = ("q", "k", "v", "p")
-"""Pads that are loaded, by number; the first three as a LOAD names them."""
 
 
 def pad_forms(form: ArrayEngineForm) -> dict[str, PadForm]:
-    """The pads that are loaded, by name."""
+    """The pads that are loaded, by name; the first three as a LOAD names them."""
     return {"q": form.q, "k": form.k, "v": form.v, "p": form.p}
-
-
-def load_layout(form: ArrayEngineForm) -> data.StructLayout:
-    """A word for a pad: the number of the pad in PADS, bank and word, its bits, and whether all is loaded with it."""
-    pads = pad_forms(form).values()
-    banks, words = (max(getattr(pad, name) for pad in pads) for name in ("banks", "words"))
-    bits = max(pad.word.size for pad in pads)
-    place = {"pad": range(len(PADS)), "bank": range(banks), "word": range(words)}
-    return data.StructLayout({**place, "data": bits, "last": 1})
 
 
 def row_layout(form: ArrayEngineForm) -> data.StructLayout:
@@ -63,7 +51,7 @@ class ArrayUnit(Block):
         self.under_way = form.drain + 1  # rows of instructions that have started when the next does, at most
         self.queue = Fifo(row_layout(form), self.under_way + max(form.s_words, form.pv_words))
         ports = {
-            "load": In(stream.Signature(load_layout(form))),
+            "load": In(stream.Signature(load_layout(pad_forms(form)))),
             "start": In(stream.Signature(instruction_layout())),
             "o": Out(stream.Signature(row_layout(form))),
         }
@@ -73,28 +61,11 @@ class ArrayUnit(Block):
         m = Module()
         m.submodules.engine = self.engine
         m.submodules.queue = self.queue
-        loaded = Signal()
-        m.d.comb += self.load.ready.eq(1)
-        with m.If(self.load.valid & self.load.payload.last):
-            m.d.sync += loaded.eq(1)
-        self._pads(m)
-        self._start(m, loaded)
+        forms, parts = pad_forms(self.form), self.form.parts
+        pads = {name: RowPad(form, parts) if name == "v" else ColumnPad(form) for name, form in forms.items()}
+        self._start(m, place_pads(m, self.load, pads, self.engine))
         self._give(m)
         return m
-
-    def _pads(self, m: Module) -> None:
-        """Each pad between the stream that loads it and the engine that reads it."""
-        word = self.load.payload
-        for number, (name, form) in enumerate(pad_forms(self.form).items()):
-            pad = RowPad(form, self.form.parts) if name == "v" else ColumnPad(form)
-            m.submodules[f"{name}_pad"] = pad
-            connect(m, getattr(self.engine, name), pad.read)
-            m.d.comb += [
-                pad.write.enable.eq(self.load.valid & (word.pad == number)),
-                pad.write.bank.eq(word.bank),
-                pad.write.word.eq(word.word),
-                pad.write.data.eq(word.data),
-            ]
 
     def _start(self, m: Module, loaded: Value) -> None:
         """Rows are promised when their instruction starts."""

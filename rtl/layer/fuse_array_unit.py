@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from amaranth.hdl import Array, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream
-from amaranth.lib.wiring import In, Out, connect
+from amaranth.lib.wiring import In, Out
 
 from accelsim.program.instruction import OPS, SEMAPHORES
 from rtl.block import Block
@@ -12,11 +12,9 @@ from rtl.fuse.form import SHIFT_BITS
 from rtl.layer.fuse_array import TRANSPOSE, FuseEngine
 from rtl.layer.fuse_array_form import FuseEngineForm
 from rtl.layer.instruction import instruction_layout
-from rtl.layer.pads import ColumnPad, PadForm
+from rtl.layer.pads import ColumnPad, PadForm, load_layout, place_pads
 from rtl.streams import Fifo
 
-PADS = ("q", "k", "v")
-"""Pads that are loaded, by number."""
 WRITTEN = ("", "m", "d", "pv")
 """Pads that are written, by number; 0 is none, for an instruction that only completes."""
 
@@ -24,14 +22,6 @@ WRITTEN = ("", "m", "d", "pv")
 def pad_forms(form: FuseEngineForm) -> dict[str, PadForm]:
     """The pads that are loaded, by name."""
     return {"q": form.q, "k": form.k, "v": form.v}
-
-
-def load_layout(form: FuseEngineForm) -> data.StructLayout:
-    """A word for a pad: the number of the pad in PADS, bank and word, its bits, and whether all is loaded with it."""
-    pads = pad_forms(form).values()
-    banks, words = (max(getattr(pad, name) for pad in pads) for name in ("banks", "words"))
-    place = {"pad": range(len(PADS)), "bank": range(banks), "word": range(words)}
-    return data.StructLayout({**place, "data": max(pad.word.size for pad in pads), "last": 1})
 
 
 def row_layout(form: FuseEngineForm) -> data.StructLayout:
@@ -68,7 +58,7 @@ class FuseEngineUnit(Block):
         self.queue = Fifo(row_layout(form), self.under_way + form.pv_words)
         self.shifts = Fifo(SHIFT_BITS, form.under_way)
         ports = {
-            "load": In(stream.Signature(load_layout(form))),
+            "load": In(stream.Signature(load_layout(pad_forms(form)))),
             "start": In(stream.Signature(instruction_layout())),
             "o": Out(stream.Signature(row_layout(form))),
         }
@@ -79,27 +69,10 @@ class FuseEngineUnit(Block):
         m.submodules.engine = self.engine
         m.submodules.queue = self.queue
         m.submodules.shifts = self.shifts
-        loaded = Signal()
-        m.d.comb += self.load.ready.eq(1)
-        with m.If(self.load.valid & self.load.payload.last):
-            m.d.sync += loaded.eq(1)
-        self._pads(m)
-        self._start(m, loaded)
+        pads = {name: ColumnPad(form) for name, form in pad_forms(self.form).items()}
+        self._start(m, place_pads(m, self.load, pads, self.engine))
         self._give(m)
         return m
-
-    def _pads(self, m: Module) -> None:
-        """Each pad between the stream that loads it and the engine that reads it."""
-        word = self.load.payload
-        for number, (name, form) in enumerate(pad_forms(self.form).items()):
-            m.submodules[f"{name}_pad"] = pad = ColumnPad(form)
-            connect(m, getattr(self.engine, name), pad.read)
-            m.d.comb += [
-                pad.write.enable.eq(self.load.valid & (word.pad == number)),
-                pad.write.bank.eq(word.bank),
-                pad.write.word.eq(word.word),
-                pad.write.data.eq(word.data),
-            ]
 
     def _start(self, m: Module, loaded: Value) -> None:
         """Words are promised when their instruction starts; the shift is seen an edge later."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from amaranth.hdl import Cat, Module, ResetSignal, Signal, Value, signed
 from amaranth.lib import data, memory
-from amaranth.lib.wiring import In, Out, Signature
+from amaranth.lib.wiring import In, Out, Signature, connect
 
 from accelsim.errors import AccelsimError
 from rtl.block import Block, check_size
@@ -62,6 +63,13 @@ def row_read(form: PadForm, parts: int = 1) -> Signature:
     """
     place = {"bank": Out(range(form.banks)), "word": Out(range(form.words)), "part": Out(range(parts))}
     return Signature({**place, "data": In(data.ArrayLayout(signed(form.bits), form.lanes // parts))})
+
+
+def load_layout(pads: Mapping[str, PadForm]) -> data.StructLayout:
+    """A word for a pad: the pad's number among these, bank and word, its bits, and whether all is loaded with it."""
+    banks, words = (max(getattr(pad, name) for pad in pads.values()) for name in ("banks", "words"))
+    place = {"pad": range(len(pads)), "bank": range(banks), "word": range(words)}
+    return data.StructLayout({**place, "data": max(pad.word.size for pad in pads.values()), "last": 1})
 
 
 class ColumnPad(Block):
@@ -138,3 +146,25 @@ class RowPad(Block):
 def _place(port: Any) -> Value:
     """Where a word lies in the memory of all banks: they follow one another, each as long as its numbers reach."""
     return Cat(port.word, port.bank)
+
+
+def place_pads(m: Module, load: Any, pads: Mapping[str, ColumnPad | RowPad], engine: Any) -> Signal:
+    """Pads between `load`, a stream of `load_layout`, and the engine whose ports of their names read them.
+
+    The stream is always ready. Returns a register that is 1 once a word with `last` has come.
+    """
+    loaded = Signal()
+    word = load.payload
+    m.d.comb += load.ready.eq(1)
+    with m.If(load.valid & word.last):
+        m.d.sync += loaded.eq(1)
+    for number, (name, pad) in enumerate(pads.items()):
+        m.submodules[f"{name}_pad"] = pad
+        connect(m, getattr(engine, name), pad.read)
+        m.d.comb += [
+            pad.write.enable.eq(load.valid & (word.pad == number)),
+            pad.write.bank.eq(word.bank),
+            pad.write.word.eq(word.word),
+            pad.write.data.eq(word.data),
+        ]
+    return loaded
