@@ -91,6 +91,18 @@ def test_prompts_take_their_turns_on_the_processor(prompts: int, tokens: int) ->
     assert one <= costs(of, Batch(0, 1, 1, tokens + 1))["prompts"]
 
 
+@pytest.mark.parametrize("tokens", [20, 2000])
+def test_prompts_run_beside_what_is_near_and_after_what_is_not(tokens: int) -> None:
+    """Seen is the longer of both, or their sum."""
+    batch = Batch(64, 2048, 1, tokens)
+    apart = {where: placed(system("duplex"), attention=where) for where in ("near", "processor")}
+    alone = costs(apart["near"], Batch(0, 1, 1, tokens))["prompts"]
+    for where, how in (("near", "beside"), ("near", "after"), ("processor", "beside"), ("processor", "after")):
+        found = costs(with_policy(apart[where], prompts=how), batch)
+        seen = alone - found["attention"] if (where, how) == ("near", "beside") else alone
+        assert found["prompts"] == pytest.approx(max(0.0, seen), rel=1e-9)
+
+
 @pytest.mark.parametrize("tokens", [1, 2, 100])
 def test_a_prompt_multiplies_half_of_all_pairs(tokens: int) -> None:
     """Its arithmetic alone: 16 of 64 heads on a device, scores and results, two flops each."""
