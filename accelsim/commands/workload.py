@@ -37,4 +37,5 @@ def _check_form(function: Function, form: Form, outer: frozenset[str]) -> None:
     """`outer`: parameters that the function knows beside its own."""
     statements = tuple(statement for text in form.einsums for statement in parse_cascade(text))
     ranks, params = {**function.ranks, **form.ranks}, outer.union(function.params, form.params)
-    resolve(statements, Declarations(function.inputs, function.outputs, ranks, params, function.maps, function.mark))
+    maps: dict[str, tuple[int, ...]] = dict.fromkeys(function.maps, ())
+    resolve(statements, Declarations(function.inputs, function.outputs, ranks, params, maps, function.mark))

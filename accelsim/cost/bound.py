@@ -41,8 +41,17 @@ def _compulsory(step: Step) -> dict[str, Transfer]:
     read = {tensor: _read(counter, visits[tensor]) for tensor in shapes.cascade.inputs if tensor in visits}
     table = {tensor: Transfer(size * step.types[tensor].bytes, zero) for tensor, size in read.items()}
     for tensor in shapes.cascade.outputs:
-        table[tensor] = Transfer(zero, counter.results(tensor) * step.types[tensor].bytes)
+        table[tensor] = Transfer(zero, _written(counter, tensor) * step.types[tensor].bytes)
     return table
+
+
+def _written(counter: Counter, tensor: str) -> int:
+    """Elements of a result that are written: those that exist; of a scatter no more than it has places."""
+    found = counter.results(tensor)
+    lines = [einsum for einsum in counter.shapes.cascade.einsums if einsum.tensor == tensor]
+    if not all(any(isinstance(item, Lookup) for item in walk(einsum.target)) for einsum in lines):
+        return found
+    return min(found, max(counter.images([Visit(einsum, einsum.target)], ()) for einsum in lines))
 
 
 def _read(counter: Counter, visits: list[Visit]) -> int:

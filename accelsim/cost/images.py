@@ -17,6 +17,7 @@ from accelsim.einsum.cascade import Einsum, Shapes, Split
 from accelsim.einsum.fold import DROP, KEEP, Fold
 from accelsim.einsum.points import count_points
 from accelsim.einsum.presence import elements, presences
+from accelsim.einsum.selection import searched
 from accelsim.einsum.sizes import size_values
 from accelsim.einsum.walk import coordinates, reads, walk
 from accelsim.mapping.bind import Placement
@@ -57,13 +58,13 @@ class Counter:
         return Counter(shapes, digits, size_values(shapes), presences(shapes), elements(shapes))
 
     def points(self, einsum: Einsum) -> int:
-        """Points that exist."""
-        return self.count(dict.fromkeys(einsum.coordinates, KEEP), self.presences[einsum.name])
+        """Points that exist, of a selection its candidates."""
+        return self.count(dict.fromkeys(searched(einsum), KEEP), self.presences[einsum.name])
 
     def firings(self, einsum: Einsum, spread: Spread) -> int:
         """Steps of the array: distinct temporal iterations and passes over the array with at least one point."""
         folds = {}
-        for c in einsum.coordinates:
+        for c in searched(einsum):
             digits = self.digits[c]
             folds[c] = Fold(tuple((span, spread[part][1] if part in spread else 1) for part, span in digits))
         return self.count(folds, self.presences[einsum.name])

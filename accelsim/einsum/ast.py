@@ -10,6 +10,7 @@ from accelsim.errors import Mark
 Edge = Literal["clamp", "zero", "wrap"]
 Reduction = Literal["sum", "max", "min", "prod", "argmax", "argtopk", "argsort"]
 REDUCTIONS: tuple[Reduction, ...] = ("sum", "max", "min", "prod", "argmax", "argtopk", "argsort")
+SELECTIONS = ("argmax", "argtopk", "argsort")
 FUNCTIONS = {"exp": 1, "log": 1, "sqrt": 1, "abs": 1, "relu": 1, "sigmoid": 1, "tanh": 1, "max": 2, "min": 2}
 RESERVED = ("over", "where", "else", "and", "or", "not", "inf", "lowest", "clamp", "zero", "wrap", "like", "by")
 

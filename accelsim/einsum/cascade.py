@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from accelsim.einsum.ast import Access, Expr, IndexExpr, Predicate, Reduction
 from accelsim.errors import Mark
@@ -65,6 +65,7 @@ class Cascade:
         ranks: coordinate to its size expression (None for a part of a split: the split gives it).
         splits: coordinate part to its split, for both parts.
         like: coordinate to the coordinate whose rank it shares (`j: like i`).
+        upto: coordinates of ranks whose size depends on data (`k: upto(S)`); `ranks` has the largest.
     """
 
     einsums: tuple[Einsum, ...]
@@ -78,13 +79,20 @@ class Cascade:
     splits: Mapping[str, Split]
     like: Mapping[str, str]
     maps: Mapping[str, tuple[int, ...]]
+    upto: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Shapes:
-    """A cascade with numbers: `sizes` of coordinates, `shapes` of tensors in elements per dimension, and `params`."""
+    """A cascade with numbers: `sizes` of coordinates, `shapes` of tensors in elements per dimension, and `params`.
+
+    `statistics` are the index tensors and the ranks of data-dependent size that are described by a table, which stands
+    among the maps of the cascade under the same name, each with the ranks that count its entries. Evaluation takes the
+    data instead.
+    """
 
     cascade: Cascade
     params: Mapping[str, int]
     sizes: Mapping[str, int]
     shapes: Mapping[str, tuple[int, ...]]
+    statistics: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

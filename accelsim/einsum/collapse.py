@@ -13,14 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from accelsim.einsum.ast import BinaryOp, Expr
+from accelsim.einsum.ast import SELECTIONS, BinaryOp, Expr
 from accelsim.einsum.grid import Condition, Flags, Floats, Grid, Integers
-from accelsim.einsum.walk import coordinates
+from accelsim.einsum.selection import counting
 from accelsim.errors import AccelsimError
 
 REDUCE: dict[str, Any] = {"sum": np.add, "prod": np.multiply, "max": np.maximum, "min": np.minimum}
 NEUTRAL = {"sum": 0.0, "prod": 1.0, "max": -np.inf, "min": np.inf}
-SELECTIONS = ("argmax", "argtopk", "argsort")
 
 
 def factors(expr: Expr) -> list[Expr]:
@@ -160,7 +159,7 @@ def _selected(grid: Grid, over: str) -> Floats:
     keys = values if reduction == "argsort" else -values
     keys = np.where(flags, keys, np.inf)
     best = np.lexsort((keys, ~np.broadcast_to(flags, keys.shape)), axis=axis)
-    rank = _rank(grid, over)
+    rank = _rank(grid)
     count = grid.ranges[rank].size if rank else 1
     if count > best.shape[axis]:
         points = f"the {best.shape[axis]} points of {over}"
@@ -176,12 +175,11 @@ def _with(grid: Grid, flags: Flags, name: str) -> tuple[int, ...]:
     return np.broadcast_shapes(flags.shape, grid.shape([name]))
 
 
-def _rank(grid: Grid, over: str) -> str | None:
-    """The coordinate that counts what is selected: on the left, and nowhere on the right."""
+def _rank(grid: Grid) -> str | None:
+    """The coordinate that counts what is selected."""
     if grid.einsum.reduction == "argmax":
         return None
-    used = {over, *coordinates(grid.einsum.expr, grid.einsum.where)}
-    extra = [name for name in coordinates(grid.einsum.target) if name not in used]
+    extra = counting(grid.einsum)
     if len(extra) != 1:
         raise AccelsimError(
             f"{grid.einsum.name}: {grid.einsum.reduction} needs one coordinate on the left that is not on the right, "

@@ -8,18 +8,21 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, prod
 
+from accelsim.einsum.ast import Lookup
 from accelsim.einsum.cascade import Shapes
 from accelsim.einsum.operators import Operator, match_cost, operators
 from accelsim.einsum.points import count_points
 from accelsim.einsum.presence import presences, scope_of
+from accelsim.einsum.selection import searched
 from accelsim.einsum.types import DataType
+from accelsim.einsum.walk import coordinates, walk
 
 __all__ = ["Counts", "EinsumCounts", "Operator", "add_up", "count", "match_cost", "operators"]
 
 
 @dataclass(frozen=True)
 class EinsumCounts:
-    """One line: its points that exist, and what is computed over all of them."""
+    """One line: its points that exist (of a selection its candidates), and what is computed over all of them."""
 
     points: int
     macs: int
@@ -72,17 +75,37 @@ def count_einsums(shapes: Shapes) -> dict[str, EinsumCounts]:
     scope, present = scope_of(shapes), presences(shapes)
     found = {}
     for line in shapes.cascade.einsums:
-        points = count_points(scope.sizes, line.coordinates, present[line.name], scope.values, scope.maps)
+        points = count_points(scope.sizes, searched(line), present[line.name], scope.values, scope.maps)
         times = {name: n * points for name, n in Counter(op.name for op in operators(line)).items()}
         found[line.name] = EinsumCounts(points, times.pop("mac", 0), times)
     return found
 
 
 def compulsory_bytes(shapes: Shapes, types: Mapping[str, DataType]) -> dict[str, int]:
-    """Bytes of the inputs that some line reads and of the outputs, rounded up to whole bytes."""
+    """Bytes of the inputs that some line reads and of the outputs, rounded up to whole bytes.
+
+    What is only reached through index tensors counts as often as the largest of the reads (or the scatter) goes to
+    another place, though no more than the whole: what several of them reach together cannot be known.
+    """
     read = {access.tensor for line in shapes.cascade.einsums for access in line.reads}
     moved = [*(name for name in shapes.cascade.inputs if name in read), *shapes.cascade.outputs]
-    return {name: ceil(prod(shapes.shapes[name]) * types[name].bytes) for name in moved}
+    return {name: ceil(_elements(shapes, name) * types[name].bytes) for name in moved}
+
+
+def _elements(shapes: Shapes, tensor: str) -> int:
+    """How many elements of an input or an output are moved."""
+    whole, lines = prod(shapes.shapes[tensor]), shapes.cascade.einsums
+    reads = [(line, access) for line in lines for access in line.reads if access.tensor == tensor]
+    writes = [(line, line.target) for line in lines if line.tensor == tensor]
+    visits = writes if tensor in shapes.cascade.outputs else reads
+    if not all(any(isinstance(item, Lookup) for item in walk(access)) for _, access in visits):
+        return whole
+    scope, present = scope_of(shapes), presences(shapes)
+    places = (
+        count_points(scope.sizes, coordinates(*access.indices), present[line.name], scope.values, scope.maps)
+        for line, access in visits
+    )
+    return min(whole, max(places))
 
 
 def add_up(tables: Iterable[Mapping[str, int]]) -> dict[str, int]:

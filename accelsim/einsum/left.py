@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from accelsim.einsum.ast import Access, Coordinate, Index, IndexOp, Int, Lookup, Statement
+from accelsim.einsum.ast import SELECTIONS, Access, Coordinate, Index, IndexOp, Int, Lookup, Statement
 from accelsim.einsum.text import render_expr, render_index
 from accelsim.einsum.walk import coordinates, walk
 from accelsim.errors import AccelsimError
@@ -77,12 +77,13 @@ def read_tensors(
     """The tensors of a cascade. Raises AccelsimError for one that is defined twice, or started but never defined."""
     found, starts = dict[str, Statement](), dict[str, Statement]()
     known, generative = dict(inputs), dict[str, str]()
+    selected = {line.target.tensor: line.over[0] for line in statements if line.reduction in SELECTIONS}
     for line, left in zip(statements, lefts, strict=True):
         name = line.target.tensor
         _check_new(line, inputs, starts if left.is_start else found)
         (starts if left.is_start else found)[name] = line
         if not left.is_start:
-            known[name] = _coordinates(line, left, outputs)
+            known[name] = _coordinates(line, left, outputs, selected)
             generative |= {name: left.generative} if left.generative else {}
     tensors = Tensors(known, generative)
     for line, left in zip(statements, lefts, strict=True):
@@ -100,12 +101,28 @@ def _check_new(line: Statement, inputs: Mapping[str, tuple[str, ...]], before: M
         raise AccelsimError(f'"{name}" is defined twice; first at {first}', line.mark)
 
 
-def _coordinates(line: Statement, left: Left, outputs: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """The coordinates of a tensor: those of the left side, where it scatters those of the declared output."""
+def _coordinates(
+    line: Statement, left: Left, outputs: Mapping[str, tuple[str, ...]], selected: Mapping[str, str]
+) -> tuple[str, ...]:
+    """The coordinates of a tensor: those of the left side; where it scatters those of the declared output, else the
+    rank over which the index tensor selects."""
     name = line.target.tensor
-    if None in left.dims and len(outputs.get(name, ())) != len(left.dims):
+    if None not in left.dims or len(outputs.get(name, ())) == len(left.dims):
+        return tuple(str(outputs[name][d] if dim is None else dim) for d, dim in enumerate(left.dims))
+    ranks = (_reached(index, selected) if dim is None else dim for dim, index in _places(line, left))
+    found = tuple(str(rank) for rank in ranks if rank is not None)
+    if len(found) < len(left.dims):
         raise AccelsimError(f'"{name}" is scattered into, so its ranks must be declared: make it an output', line.mark)
-    return tuple(str(outputs[name][d] if dim is None else dim) for d, dim in enumerate(left.dims))
+    return found
+
+
+def _places(line: Statement, left: Left) -> zip[tuple[str | int | None, Index]]:
+    return zip(left.dims, line.target.indices, strict=True)
+
+
+def _reached(index: Index, selected: Mapping[str, str]) -> str | None:
+    """The rank whose coordinates an index tensor holds, where a selection made it and nothing is added to it."""
+    return selected.get(index.expr.tensor) if isinstance(index.expr, Lookup) else None
 
 
 def _check_start(line: Statement, left: Left, tensors: Tensors) -> None:

@@ -62,7 +62,8 @@ def _names(predicate: Predicate) -> tuple[tuple[str, ...], tuple[str, ...], tupl
     found = list(walk(predicate))
     for node in found:
         if isinstance(node, Lookup):
-            raise AccelsimError(f"not supported yet: a mask that depends on the data of {node.tensor}", node.mark)
+            reason = f"a mask that depends on the data of {node.tensor}; statistics may say what it holds"
+            raise AccelsimError(f"not supported yet: {reason}", node.mark)
     sizes = sorted({node.name for node in found if isinstance(node, Size)})
     maps = sorted({node.name for node in found if isinstance(node, MapCall)})
     return mentioned(predicate), tuple(sizes), tuple(maps)

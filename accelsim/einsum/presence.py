@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 
-from accelsim.einsum.affine import NEVER, Scope, conjunction, conjuncts, disjunction, simplify
+from accelsim.einsum.affine import NEVER, Scope, conjunction, conjuncts, disjunction, mentioned, simplify
 from accelsim.einsum.ast import (
+    SELECTIONS,
     Access,
     And,
     Coordinate,
@@ -16,18 +17,17 @@ from accelsim.einsum.ast import (
     IndexOp,
     Int,
     Lookup,
-    MapCall,
-    Not,
-    Or,
     Predicate,
     Test,
 )
 from accelsim.einsum.cascade import Einsum, Shapes, Split
+from accelsim.einsum.rewrite import rewritten, size_of
+from accelsim.einsum.selection import counting, prefix
 from accelsim.einsum.sizes import size_values
+from accelsim.einsum.through import present_through
 from accelsim.einsum.walk import coordinates, reads, walk
 from accelsim.errors import AccelsimError
 
-SELECTIONS = ("argmax", "argtopk", "argsort")
 MAX_NODES = 10_000
 Condition = tuple[frozenset[str], Predicate | bool]
 Case = tuple[Predicate | bool, IndexExpr | None]
@@ -48,11 +48,12 @@ def presences(shapes: Shapes) -> dict[str, Predicate | None]:
 
     A point exists if the `where` holds, split ranks do not end before it and every operand exists. A result is absent
     where a condition fails that does not depend on the coordinates reduced (of an operand: those it is read at);
-    a reduction skips the points where another fails. Inputs are present, and so is a recurrence's own tensor inside it.
+    a reduction skips the points where another fails. Inputs are present, and so is a recurrence's own tensor where an
+    earlier step of it is read. What depends on data is as the statistics say.
 
     Raises:
-        AccelsimError: a mask that is read through an index tensor, a selection among masked points that is read, or a
-            mask that grows beyond bounds.
+        AccelsimError: a mask that is read through an index tensor other than a selection among what the mask leaves, a
+            selection among masked points of which nothing says how many there are, or a mask that grows beyond bounds.
     """
     return _learned(shapes)[0]
 
@@ -70,17 +71,12 @@ def elements(shapes: Shapes) -> dict[str, Predicate | None]:
 
 def _learned(shapes: Shapes) -> tuple[dict[str, Predicate | None], _Known]:
     cascade, scope = shapes.cascade, scope_of(shapes)
-    known = _Known(shapes, scope, {}, {})
-    found: dict[str, Predicate | None] = {}
-    for component in cascade.components:
-        lines = [cascade.einsums[i] for i in component]
-        conditions = {line.name: _conditions(line, known) for line in lines}
-        for line in lines:
-            found[line.name] = _checked(line, conjunction(part for _, part in conditions[line.name]))
-        results = {line.name: _result(line, conditions[line.name], known) for line in lines}
-        for tensor in dict.fromkeys(line.tensor for line in lines):
-            known.learn(tensor, results)
-    return found, known
+    known = _Known(shapes, scope, {}, {}, {})
+    for line in (cascade.einsums[i] for component in cascade.components for i in component):
+        conditions = _conditions(line, known)
+        known.points[line.name] = _checked(line, conjunction(part for _, part in conditions))
+        known.learn(line, _result(line, conditions, known))
+    return known.points, known
 
 
 def _checked(line: Einsum, part: Predicate | bool) -> Predicate | None:
@@ -95,30 +91,34 @@ def _checked(line: Einsum, part: Predicate | bool) -> Predicate | None:
 class _Known:
     """What is known of the tensors so far.
 
-    `absent` holds the predicate of each tensor that has absent elements, in the coordinates of its dimensions, and
-    `results` that of each line.
+    `absent` holds the predicate of each tensor that has absent elements, in the coordinates of its dimensions,
+    `results` that of each line, and `points` where the points of each line exist.
     """
 
     shapes: Shapes
     scope: Scope
     absent: dict[str, Predicate | None]
     results: dict[str, Predicate | bool | None]
+    points: dict[str, Predicate | None]
 
-    def learn(self, tensor: str, results: Mapping[str, Predicate | bool | None]) -> None:
-        """Take up the results of the lines that write a tensor; a start line comes in a component before."""
-        self.results.update({name: part for name, part in results.items() if name.partition("@")[0] == tensor})
-        if tensor not in self.results:
-            return
-        part = _written(tensor, self)
-        if part is not True:
-            self.absent[tensor] = NEVER if part is False else part
+    def learn(self, line: Einsum, result: Predicate | bool | None) -> None:
+        """Take up the result of a line; a start line comes before the line that goes on from it."""
+        self.results[line.name] = result
+        if line.name == line.tensor:
+            part = _written(line.tensor, self)
+            if part is not True:
+                self.absent[line.tensor] = NEVER if part is False else part
+
+    def tabulated(self, predicate: Predicate) -> Predicate | bool:
+        """A condition with sizes as numbers and tensors that statistics describe as their tables."""
+        return simplify(rewritten(predicate, {}, self.shapes), self.scope)
 
 
 def _conditions(line: Einsum, known: _Known) -> list[Condition]:
     """What must hold for a point of the line to exist, each with the coordinates that it depends on."""
     where = conjuncts(line.where) if line.where else ()
     return [
-        *((frozenset(coordinates(part)), simplify(part, known.scope)) for part in where),
+        *((frozenset(coordinates(part)), known.tabulated(part)) for part in where),
         *_ends(line, known),
         *_operands(reads(*line.target.indices, line.expr, line.where), known),
     ]
@@ -143,12 +143,36 @@ def _result(line: Einsum, conditions: list[Condition], known: _Known) -> Predica
     if scatters(line):
         return True
     outer = conjunction(part for names, part in conditions if not names & removed)
-    if line.reduction in SELECTIONS and any(names & removed and part is not True for names, part in conditions):
-        return None
+    inner = [part for names, part in conditions if names & removed and part is not True]
+    if line.reduction in SELECTIONS and inner:
+        return _selected(line, [outer, *inner], known)
     if line.otherwise is None:
         return outer
     other = conjunction(part for _, part in _operands(reads(line.otherwise), known))
-    return conjunction([disjunction([outer, other]), *(part for _, part in _ends(line, known))])
+    either = other if set(conjuncts(other)) <= set(conjuncts(outer)) else disjunction([outer, other])
+    return conjunction([either, *(part for _, part in _ends(line, known))])
+
+
+def _selected(line: Einsum, parts: Iterable[Predicate | bool], known: _Known) -> Predicate | bool | None:
+    """Where a selection among masked points gives a result: where there are enough of them.
+
+    That is what the statistic of a rank of data-dependent size says; else it follows where the points that exist are
+    the first ones. None: it is not known.
+    """
+    (over,) = line.reduced
+    apart = [one for part in parts for one in conjuncts(part)]
+    outer = [one for one in apart if over not in mentioned(one)]
+    inner = [one for one in apart if over in mentioned(one)]
+    names = counting(line) if line.reduction != "argmax" else []
+    if len(names) == 1 and names[0] in known.shapes.cascade.upto:
+        size = size_of(names[0], line, known.shapes)
+        enough = None if size is None else simplify(Test("<", Coordinate(names[0]), size), known.scope)
+        return None if enough is None else conjunction([*outer, enough])
+    if len(names) > 1 or not all(prefix(one, over) for one in inner):
+        return None
+    place = Coordinate(names[0]) if names else Int(0)
+    moved = (simplify(rewritten(one, {over: place}, known.shapes), known.scope) for one in inner)
+    return conjunction([*outer, *moved])
 
 
 def scatters(line: Einsum) -> bool:
@@ -181,7 +205,11 @@ def _written(tensor: str, known: _Known) -> Predicate | bool | None:
     scope = known.scope
     grown = Scope(scope.values, {**scope.sizes, along: scope.sizes[along] + 1}, scope.maps)
     place = Coordinate(along)
-    earlier = part if isinstance(part, bool) else simplify(_replaced(part, {along: IndexOp("-", place, Int(1))}), grown)
+    earlier = (
+        part
+        if isinstance(part, bool)
+        else simplify(rewritten(part, {along: IndexOp("-", place, Int(1))}, known.shapes), grown)
+    )
     start = known.results.get(f"{tensor}@start", False)
     if earlier is True and start is True:
         return True
@@ -193,20 +221,28 @@ def _read(access: Access, known: _Known) -> Predicate | bool:
     """The presence of a tensor at the place that is read, in the coordinates of the line that reads."""
     part, shapes = known.absent[access.tensor], known.shapes
     if part is None:
-        raise AccelsimError(f"not supported yet: {access.tensor} selects among masked points", access.mark)
+        raise AccelsimError(
+            f"not supported yet: {access.tensor} selects among masked points, and nothing says how many there are "
+            "(declare its rank upto(..) and give statistics)",
+            access.mark,
+        )
+    reached = present_through(part, access, shapes, known.points, known.scope)
+    if reached is not None:
+        return reached
     used = coordinates(part)
     dims = zip(shapes.cascade.tensors[access.tensor], access.indices, shapes.shapes[access.tensor], strict=True)
     kept = [(name, index, size) for name, index, size in dims if name in used or index.edge == "zero"]
     choices = product(*(_cases(index, size, access) for _, index, size in kept))
-    return disjunction(_case(part, [name for name, _, _ in kept], choice, known.scope) for choice in choices)
+    return disjunction(_case(part, [name for name, _, _ in kept], choice, known) for choice in choices)
 
 
-def _case(part: Predicate, names: list[str], choice: tuple[Case, ...], scope: Scope) -> Predicate | bool:
+def _case(part: Predicate, names: list[str], choice: tuple[Case, ...], known: _Known) -> Predicate | bool:
+    scope, shapes = known.scope, known.shapes
     conditions = [test if isinstance(test, bool) else simplify(test, scope) for test, _ in choice]
     if any(expr is None for _, expr in choice):
         return conjunction(conditions)
     values = {name: expr for name, (_, expr) in zip(names, choice, strict=True) if expr is not None}
-    return conjunction([*conditions, simplify(_replaced(part, values), scope)])
+    return conjunction([*conditions, simplify(rewritten(part, values, shapes), scope)])
 
 
 def _cases(index: Index, size: int, access: Access) -> list[Case]:
@@ -224,29 +260,3 @@ def _cases(index: Index, size: int, access: Access) -> list[Case]:
     inside = And((Test(">=", expr, Int(0)), Test("<", expr, Int(size))))
     zero = index.edge == "zero"
     return [(inside, expr), (below, None if zero else Int(0)), (above, None if zero else Int(size - 1))]
-
-
-def _replaced(part: Predicate, values: Mapping[str, IndexExpr]) -> Predicate:
-    """`part` with coordinates replaced by index expressions."""
-    match part:
-        case Test(op, left, right):
-            return Test(op, _index(left, values), _index(right, values))
-        case Not(inner):
-            return Not(_replaced(inner, values))
-        case And(parts):
-            return And(tuple(_replaced(inner, values) for inner in parts))
-        case Or(parts):
-            return Or(tuple(_replaced(inner, values) for inner in parts))
-
-
-def _index(expr: IndexExpr, values: Mapping[str, IndexExpr]) -> IndexExpr:
-    match expr:
-        case Coordinate(name):
-            return values.get(name, expr)
-        case IndexOp(op, left, right):
-            return IndexOp(op, _index(left, values), _index(right, values))
-        case MapCall(name, argument, mark):
-            return MapCall(name, _index(argument, values), mark)
-        case Lookup(tensor, _, mark):
-            raise AccelsimError(f"not supported yet: a mask that depends on the data of {tensor}", mark)
-    return expr

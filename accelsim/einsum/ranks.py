@@ -15,16 +15,21 @@ from accelsim.yamlfile import Node
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 LIKE = re.compile(r"\s*like\s+(\w+)\s*")
+UPTO = re.compile(r"\s*upto\s*\((.*)\)\s*")
 BY = re.compile(r"\s*(\w+)\s+by\s+(?=\S)")
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """Coordinates to their sizes (None: a part of a split), parts to their splits, `like` to the first of a rank."""
+    """Coordinates to their sizes (None: a part of a split), parts to their splits, `like` to the first of a rank.
+
+    Of the coordinates in `upto` the size is the largest that data may give them.
+    """
 
     sizes: Mapping[str, IndexExpr | None]
     splits: Mapping[str, Split]
     like: Mapping[str, str]
+    upto: frozenset[str]
 
 
 def read_ranks(declared: Mapping[str, Node], params: frozenset[str]) -> Ranks:
@@ -32,13 +37,14 @@ def read_ranks(declared: Mapping[str, Node], params: frozenset[str]) -> Ranks:
 
     Raises:
         AccelsimError: a name that is reserved or not lower case, declared twice or unknown; a size that names a
-            coordinate or an unknown parameter; a cycle of `like` or of splits; `upto`, which is not supported yet.
+            coordinate or an unknown parameter; a cycle of `like` or of splits.
     """
     keys = {key: _names(key, node) for key, node in declared.items()}
     known = [name for names in keys.values() for name in names]
     sizes: dict[str, IndexExpr | None] = {}
     splits: dict[str, Split] = {}
     like: dict[str, str] = {}
+    upto: set[str] = set()
     for key, node in declared.items():
         for name in keys[key]:
             if name in sizes:
@@ -47,13 +53,18 @@ def read_ranks(declared: Mapping[str, Node], params: frozenset[str]) -> Ranks:
         parts = keys[key]
         if len(parts) == 2:
             splits |= dict.fromkeys(parts, _split(node, (parts[0], parts[1]), known, params))
+        elif match := UPTO.fullmatch(node.text):
+            upto.add(parts[0])
+            sizes[parts[0]] = _size(_rest(node, match[1], match.start(1)), params)
         elif match := LIKE.fullmatch(node.text):
             like[parts[0]] = _known(node, match[1], known)
         else:
             sizes[parts[0]] = _size(node, params)
     nodes = {name: node for key, node in declared.items() for name in keys[key]}
     roots = _roots(nodes, splits, like, known)
-    return Ranks(sizes | {name: sizes[roots[name]] for name in like}, splits, {name: roots[name] for name in like})
+    alike = {name: roots[name] for name in like}
+    upto |= {name for name, root in alike.items() if root in upto}
+    return Ranks(sizes | {name: sizes[root] for name, root in alike.items()}, splits, alike, frozenset(upto))
 
 
 def _error(node: Node, message: str) -> AccelsimError:
@@ -82,16 +93,17 @@ def _split(node: Node, parts: tuple[str, str], known: list[str], params: frozens
     if not match:
         raise _error(node, f'ranks {parts[0]}, {parts[1]}: expected a split such as "m by M0", got {node.shown()}')
     parent = _known(node, match[1], known)
-    column = node.mark.column + match.end()
-    rest = replace(node, value=node.text[match.end() :], text=node.text[match.end() :])
-    return Split(parent, parts, _size(replace(rest, mark=replace(node.mark, column=column)), params))
+    return Split(parent, parts, _size(_rest(node, node.text[match.end() :], match.end()), params))
+
+
+def _rest(node: Node, text: str, start: int) -> Node:
+    """A part of a node's text, with its place."""
+    return replace(node, value=text, text=text, mark=replace(node.mark, column=node.mark.column + start))
 
 
 def _size(node: Node, params: frozenset[str]) -> IndexExpr:
     expr = parse_index(node)
     for item in walk(expr):
-        if isinstance(item, MapCall) and item.name == "upto":
-            raise AccelsimError("not supported yet: data-dependent size", item.mark)
         if isinstance(item, MapCall | Lookup):
             raise AccelsimError("a size is made of numbers and parameters only", item.mark)
         if isinstance(item, Size) and item.name not in params:

@@ -87,6 +87,7 @@ def resolve(statements: tuple[Statement, ...], declarations: Declarations) -> Ca
         splits=ranks.splits,
         like=ranks.like,
         maps=declarations.maps,
+        upto=ranks.upto,
     )
 
 

@@ -61,8 +61,24 @@ def scattered(grid: Grid, places: list[Integers], values: Floats, present: Flags
     name, operator = grid.einsum.tensor, grid.einsum.reduction or "sum"
     empty = {"sum": 0.0, "prod": 1.0, "max": grid.kind.lowest, "min": grid.kind.highest}[operator]
     array = np.full(grid.shapes.shapes[name], empty)
+    held, now = grid.tensors.get(name), _now(grid)
+    if held is not None:
+        array = np.where(now, array, held.array)
     points = grid.shape(coordinates(grid.einsum.target))
     here = np.broadcast_to(True if present is None else present, points)
     at = tuple(np.broadcast_to(place, points)[here] for place in places)
     REDUCE[operator].at(array, at, np.broadcast_to(values, points)[here])
-    return Values(array)
+    written = np.broadcast_to(now, array.shape)
+    before = np.zeros(array.shape, dtype=np.bool_) if held is None or held.present is None else held.present
+    return Values(array, None if written.all() else before | written)
+
+
+def _now(grid: Grid) -> Flags:
+    """The elements of the present step of a recurrence, as flags that broadcast over the tensor; else all."""
+    shape = grid.shapes.shapes[grid.einsum.tensor]
+    flags = np.ones((1,) * len(shape), dtype=np.bool_)
+    for axis, (index, size) in enumerate(zip(grid.einsum.target.indices, shape, strict=True)):
+        if isinstance(index.expr, Coordinate) and grid.ranges[index.expr.name].size < size:
+            here = np.isin(np.arange(size), grid.ranges[index.expr.name])
+            flags = flags & here.reshape([size if at == axis else 1 for at in range(len(shape))])
+    return flags

@@ -15,7 +15,7 @@ class DataType:
     """One number format.
 
     Attributes:
-        bytes: storage of one element (a half for int4; tf32 is stored in four).
+        bytes: storage of one element (a half for int4, three quarters for int6; tf32 is stored in four).
         lowest, highest: the ends of the finite values.
         precision: significant bits, the hidden one included; 0 for integers.
         step: distance of the values next to 0: the smallest subnormal number, 1 for integers.
@@ -54,7 +54,10 @@ _ALL = (
     _integer("int64", 64),
     _integer("int32", 32),
     _integer("int16", 16),
+    _integer("int12", 12),
+    _integer("int10", 10),
     _integer("int8", 8),
+    _integer("int6", 6),
     _integer("int4", 4),
     _integer("uint8", 8, signed=False),
     DataType("bool", Fraction(1), 0.0, 1.0, "bool", 0, 1.0),

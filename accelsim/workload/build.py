@@ -13,6 +13,7 @@ from accelsim.overrides import given_by_set
 from accelsim.workload.function import Form, Function, is_layer, read_function, read_inline, table
 from accelsim.workload.model import Step, Workload
 from accelsim.workload.params import bind_parameters, evaluate_parameter
+from accelsim.workload.tables import read_maps, with_statistics
 from accelsim.yamlfile import Node
 
 USE_KEYS = ("cascade", "params", "tensors")
@@ -125,10 +126,11 @@ class _Signature:
     mark: Mark
 
 
-def _cascade(function: Function, form: Form, params: frozenset[str]) -> Cascade:
+def _cascade(function: Function, form: Form, values: Mapping[str, int]) -> Cascade:
     ranks = {**function.ranks, **form.ranks}
     inputs, outputs = tuple(function.inputs.items()), tuple(function.outputs.items())
-    maps = tuple((name, tuple(values)) for name, values in function.maps.items())
+    maps = tuple(read_maps(function.maps, values).items())
+    params = frozenset(values)
     return _resolved(_Signature(form.einsums, inputs, outputs, tuple(ranks.items()), params, maps, function.mark))
 
 
@@ -153,9 +155,9 @@ def _resolved(signature: _Signature) -> Cascade:
 def _shapes(function: Function, form: Form, values: Mapping[str, int]) -> Shapes:
     from accelsim.einsum.sizes import bind
 
-    cascade = _cascade(function, form, frozenset(values))
+    cascade = _cascade(function, form, values)
     try:
-        return bind(cascade, values)
+        return with_statistics(bind(cascade, values), function.statistics, values)
     except AccelsimError as error:
         raise AccelsimError(f"{function.name}: {error.message}", error.mark or function.mark) from None
 

@@ -11,9 +11,10 @@ from accelsim.schema import check_schema
 from accelsim.yamlfile import Node
 
 OWN = ("schema", "name", "description", "source")
-FUNCTION_KEYS = ("name", "params", "types", "maps", "cascades", "einsums", "presets", "description", "source")
+TABLES = ("maps", "statistics")
+FUNCTION_KEYS = ("name", "params", "types", *TABLES, "cascades", "einsums", "presets", "description", "source")
 LAYER_KEYS = ("params", "types", "presets", "description", "source")
-PRESET_KEYS = ("params", "cascade", "types", "source", "description")
+PRESET_KEYS = ("params", "cascade", "types", *TABLES, "source", "description")
 PARAMETER = re.compile(r"[A-Z][A-Z0-9_]*")
 SINGLE = "default"
 
@@ -31,7 +32,10 @@ class Form:
 
 @dataclass(frozen=True)
 class Function:
-    """A function as declared, its texts not parsed yet. `params` and `ranks` hold expressions, None where not given."""
+    """A function as declared, its texts not parsed and its tables not made yet.
+
+    `params` and `ranks` hold expressions, None where not given.
+    """
 
     name: str
     inputs: Mapping[str, tuple[str, ...]]
@@ -39,7 +43,8 @@ class Function:
     params: Mapping[str, Node]
     ranks: Mapping[str, Node]
     types: Mapping[str, Node]
-    maps: Mapping[str, tuple[int, ...]]
+    maps: Mapping[str, Node]
+    statistics: Mapping[str, Node]
     forms: Mapping[str, Form]
     mark: Mark
 
@@ -95,7 +100,7 @@ def read_function(document: Node) -> Function:
 def read_inline(step: Node) -> Function:
     """The function that a step of a layer writes out itself."""
     fields = step.fields(
-        ("name", "function", "inputs", "outputs", "ranks", "einsums"), ("types", "maps", "params", "tensors")
+        ("name", "function", "inputs", "outputs", "ranks", "einsums"), ("types", *TABLES, "params", "tensors")
     )
     return _function(step, fields, fields["function"].name())
 
@@ -109,7 +114,8 @@ def _function(document: Node, signature: Mapping[str, Node], name: str) -> Funct
         params=parameters(fields),
         ranks=_ranks(fields),
         types=table(fields, "types"),
-        maps={key: tuple(item.integer() for item in node.sequence()) for key, node in table(fields, "maps").items()},
+        maps=table(fields, "maps"),
+        statistics=table(fields, "statistics"),
         forms=_forms(document),
         mark=document.mark,
     )

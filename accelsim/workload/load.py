@@ -66,7 +66,7 @@ def _with_preset(document: Node, name: str | None) -> tuple[Node, Node | None]:
     if name is None or presets is None:
         return replace(document, value=fields), None
     preset = presets.mapping()[name].mapping()
-    for key in ("params", "types"):
+    for key in ("params", "types", "maps", "statistics"):
         if key in preset:
             fields[key] = replace(preset[key], value={**table(fields, key), **preset[key].mapping()}).at_path(key)
     fields |= {key: preset[key] for key in ("description", "source") if key in preset}

@@ -16,6 +16,7 @@ from accelsim.einsum.evaluate import evaluate
 from accelsim.shipped import shipped_names
 from accelsim.workload import load_workload, steps
 from tests.einsum import test_golden_attention as attention
+from tests.einsum import test_golden_pruning as pruning
 from tests.einsum.build import random_inputs
 
 pytestmark = pytest.mark.golden
@@ -228,7 +229,7 @@ def forms_of(name: str) -> tuple[str, ...]:
 
 
 def test_every_shipped_function_is_compared() -> None:
-    assert {*attention.SMALL, *SIZES, *OF_STEPS, "encoder-layer"} == set(shipped_names("workloads"))
+    assert {*attention.SMALL, *pruning.SMALL, *SIZES, *OF_STEPS, "encoder-layer"} == set(shipped_names("workloads"))
     assert set(SIZES) == set(REFERENCES)
 
 

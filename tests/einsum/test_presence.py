@@ -160,11 +160,12 @@ def test_the_end_of_a_recurrence_exists() -> None:
         ),
         (
             "B[i] = A[i] where T[i] > 2\nC[i] = B[i+1 wrap]",
-            "test.yaml:1:19: not supported yet: a mask that depends on the data of T",
+            "test.yaml:1:19: not supported yet: a mask that depends on the data of T; statistics may say what it holds",
         ),
         (
             "B[i] = A[i] where i > 2\nC[k] = argtopk(B[i]) over i\nD[k] = C[k]",
-            "test.yaml:3:8: not supported yet: C selects among masked points",
+            "test.yaml:3:8: not supported yet: C selects among masked points, and nothing says how many there are "
+            "(declare its rank upto(..) and give statistics)",
         ),
     ],
 )

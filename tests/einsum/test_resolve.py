@@ -248,7 +248,7 @@ def test_a_recurrence_has_one_start() -> None:
 @pytest.mark.parametrize(
     ("ranks", "message"),
     [
-        ({"k": "upto(S)"}, "1: not supported yet: data-dependent size"),
+        ({"k": "upto(SS)"}, '6: unknown parameter "SS"; did you mean "S"?'),
         ({"k": "like q"}, '1: unknown rank "q"; known: b, e, f, h, i, j, k, m, p'),
         ({"m1,m0": "mm by M0"}, '1: unknown rank "mm"; did you mean "m"?'),
         ({"m1,m0": "M"}, '1: ranks m1, m0: expected a split such as "m by M0", got "M"'),

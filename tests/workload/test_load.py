@@ -294,7 +294,8 @@ def test_types_have_sizes_and_ends() -> None:
         "int32": 4,
     }
     sizes |= {"int16": 2, "int8": 1, "uint8": 1, "bool": 1}
-    assert {name: kind.bytes for name, kind in TYPES.items()} == {**sizes, "int4": Fraction(1, 2)}
+    packed = {f"int{bits}": Fraction(bits, 8) for bits in (4, 6, 10, 12)}
+    assert {name: kind.bytes for name, kind in TYPES.items()} == {**sizes, **packed}
     assert TYPES["fp16"].lowest == -65504
     assert TYPES["bf16"].highest == 3.3895313892515355e38
     assert TYPES["fp32"].highest == 3.4028234663852886e38
