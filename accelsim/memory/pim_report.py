@@ -13,6 +13,9 @@ from accelsim.memory.pim_processor import contention
 from accelsim.memory.pim_run import Run, run_attention
 from accelsim.memory.pim_stream import Job
 
+OF_PRODUCTS = {"query": "inputs", "scores": "results"}  # what these moves carry then
+OF_ATTENTION = ("softmax", "weights", "outputs", "append")
+
 
 def attention_report(stack: Stack, work: Job, deal: str, run: Run) -> Mapping[str, object]:
     """Of a stack; `imbalance` is what the slowest channel takes over what channels take on average, idle ones too."""
@@ -42,11 +45,14 @@ def gemm_report(stack: Stack, work: Gemm, run: Run) -> Mapping[str, object]:
     rate = stack.channels * stack.banks_per_command * stack.level.compute.width_bytes / work.element_bytes
     most = rate / stack.level.compute.cycles * run.cycles
     cycles = [channel.cycles for channel in run.channels]
+    told = done_report(stack, gemm_done(work, run))
+    counts = {OF_PRODUCTS.get(name, name): n for name, n in stack_counts(run).items() if name not in OF_ATTENTION}
     return {
         **_beside(stack, run, lambda other: run_gemm(other, work)),
         "imbalance": max(cycles) * len(cycles) / sum(cycles),
         "utilization": work.products / most,
-        **done_report(stack, gemm_done(work, run)),
+        **told,
+        "commands": counts,
     }
 
 

@@ -167,6 +167,8 @@ def test_the_probe_of_products(capsys: pytest.CaptureFixture[str]) -> None:
     assert report["energy_by"]["read"] == pytest.approx(4096 * 4096 * 16 * 1.81)
     assert report["energy_by"]["multiply"] == pytest.approx(8 * 4096 * 4096 * 0.46)
     assert report["imbalance"] == 1
+    assert list(report["commands"]) == ["MAC", "inputs", "results", "ACT", "PRE", "PREA", "REF"]
+    assert report["commands"]["inputs"] * 2 * 32 == 8 * 4096 * 2
 
 
 @pytest.mark.parametrize(
