@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accelsim.cluster import Batch, System, room, step_cost
-from accelsim.cluster.experts import routed
-from accelsim.cluster.step import DRAWS, step_costs
-from tests.cluster.named import FREE, MODELS, SYSTEMS, model, part, placed, system, with_policy
+from accelsim.cluster.experts import Sides, routed
+from accelsim.cluster.step import DRAWS, _as_in_table, _of_device, step_costs
+from accelsim.cluster.units import Spent
+from tests.cluster.named import FREE, MODELS, SYSTEMS, model, near_of, part, placed, system, with_policy
 
 CLASSES = {"projection", "attention", "ffn", "experts", "elementwise", "link", "transfer", "prompts"}
 models = st.sampled_from(MODELS)
@@ -199,3 +200,36 @@ def test_what_a_processor_would_have_spent_on_a_shared_kernel() -> None:
     assert each.seconds == alone.seconds < base.seconds
     assert alone.energy_by == base.energy_by
     assert "near memory" in each.energy_by
+
+
+def test_units_that_share_a_product_spend_on_their_parts_of_it() -> None:
+    """Memory bound, with four times the bandwidth near: those units read four fifths of the weights."""
+    found = step_cost(placed(system("duplex"), ffn="shared"), model("gpt3-175b"), Batch(1, 1)).energy_by
+    ffn = 96 * 8 * 12288**2 * 2
+    assert found["near memory"] == pytest.approx(15.37 * ffn * 4 / 5, rel=1e-3)
+    assert found["memory"] == pytest.approx(28.73 * (ffn / 5 + ffn / 2), rel=3e-3)
+
+
+def test_devices_with_whole_experts_spend_as_much_as_one() -> None:
+    """The same experts read the same weights, wherever they are."""
+    one, four = (step_cost(h100(devices=number), model("mixtral-8x7b"), Batch(8, 1)).energy_by for number in (1, 4))
+    assert four["memory"] == pytest.approx(one["memory"], rel=1e-3)
+
+
+def test_experts_take_turns_over_the_parts_of_the_memory() -> None:
+    """The first and third of two parts share one, so that only one unit can have their 20 tokens at once."""
+    of = placed(system("duplex"), experts="shared")
+    of = replace(of, near=replace(near_of(of), spaces=2))
+    each = Sides(lambda tokens: Spent(1.0 * tokens), lambda tokens: Spent(1.0 * tokens))
+    assert _of_device(of, (10, 0, 10, 0), each, each).seconds == 20
+    assert _of_device(of, (10, 10, 0, 0), each, each).seconds == 10
+
+
+def test_the_table_of_a_policy_has_its_bandwidth_on_both_units() -> None:
+    of = with_policy(system("duplex"), table_efficiency=0.75)
+    table = _as_in_table(part(of, "mixtral-8x7b", "experts")).system
+    for ours, real in (
+        (table.processor.roofline, of.processor.roofline),
+        (near_of(table).roofline, near_of(of).roofline),
+    ):
+        assert ours == replace(real, bandwidth_efficiency=0.75)
