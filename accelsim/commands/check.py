@@ -11,6 +11,7 @@ from accelsim.commands.names import kind_of_file
 from accelsim.commands.reply import Reply, place_of
 from accelsim.errors import AccelsimError
 from accelsim.shipped import looks_like_path
+from accelsim.yamlfile import load_file
 
 if TYPE_CHECKING:
     from accelsim.arch.model import Arch
@@ -101,6 +102,12 @@ def _pim(path: str) -> str:
     return _count(len(read_stacks(load_document(path))), "level")
 
 
+def _topk_costs(path: str) -> str:
+    from accelsim.units.topk.costs import read_costs
+
+    return _count(len(read_costs(load_file(Path(path))).engines), "published engine")
+
+
 def _cluster(path: str) -> str:
     from accelsim.cluster import load_system
 
@@ -138,6 +145,7 @@ SUMMARIES = {
     "mapping": _mapping,
     "dram": _dram,
     "pim": _pim,
+    "topk-costs": _topk_costs,
     "cluster": _cluster,
     "model": _model,
     "sweep": _sweep,

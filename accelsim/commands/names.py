@@ -14,6 +14,7 @@ FOLDERS = {
     "mapping": "arch_configs/mappings",
     "dram": "arch_configs/dram",
     "pim": "arch_configs/pim",
+    "topk-costs": "arch_configs/topk",
     "cluster": "clusters",
     "model": "clusters/models",
     "sweep": "sweeps",

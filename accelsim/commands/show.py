@@ -69,7 +69,7 @@ def _resolved(kind: str, name: str, overrides: list[str]) -> Node:
         return load_cluster(name, overrides)
     if overrides:
         raise AccelsimError(f"--set does not apply to a {kind}")
-    if kind == "model":
+    if kind in ("model", "topk-costs"):
         return load_file(find_kinds(name)[kind])
     from accelsim.explore import load_sweep
 

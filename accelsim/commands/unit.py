@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from accelsim.commands.reply import Reply
-from accelsim.errors import AccelsimError
+from accelsim.errors import AccelsimError, Mark
 from accelsim.overrides import split_override
-from accelsim.yamlfile import Node
+from accelsim.yamlfile import Node, load_value
 
 if TYPE_CHECKING:
     from accelsim.units import Timing, Unit
     from accelsim.units.fields import Parameter
 
+Answer = TypeVar("Answer")
 HELP = "the timing of one unit: first and last output, next job"
+SAMPLES, SEED = 1000, 0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,21 +32,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="overrides",
         help="a parameter of the unit or of its job: rows=32, M=100; may be repeated",
     )
+    parser.add_argument(
+        "--samples", metavar="N", help=f"jobs to draw, where the time depends on the data (default: {SAMPLES})"
+    )
+    parser.add_argument("--seed", metavar="N", help=f"what they are drawn from (default: {SEED})")
 
 
 def run(arguments: argparse.Namespace) -> Reply:
     from accelsim.units import find_unit
 
     unit = find_unit(arguments.name, _units())
-    params, shape, timing, report = _timed(unit, dict(split_override(text) for text in arguments.overrides))
+    samples, seed = _drawn(unit, arguments)
+    nodes = dict(split_override(text) for text in arguments.overrides)
+    params, shape, timing, report = _timed(unit, nodes)
+    study = _placed(nodes, partial(unit.study, params, shape, samples, seed)) if unit.study else {}
     edges = {"cycles": timing.cycles, **asdict(timing)}
     values = {**asdict(params), **asdict(shape)}
-    lines = [unit.says, f"{timing.cycles} cycles for one job"]
+    lines = [unit.says, f"{timing.cycles} cycles for one job{' at worst' if unit.study else ''}"]
     lines.append(f"first output at edge {timing.first}, last at {timing.last}; the next job begins at {timing.busy}")
     lines += [f"  {name}: {_written(value)}" for name, value in values.items()]
-    lines += _report_lines(report or {})
+    lines += _report_lines({**(report or {}), **study})
     document = {"schema": 1, "kind": "unit", "unit": unit.name, **edges, "params": values, "report": report}
-    return Reply("\n".join(lines), document)
+    return Reply("\n".join(lines), {**document, **study})
+
+
+def _drawn(unit: Unit, arguments: argparse.Namespace) -> tuple[int, int]:
+    """Samples and seed as given, or their defaults; a unit whose time does not depend on data takes neither."""
+    given = {"samples": arguments.samples, "seed": arguments.seed}
+    for name, text in given.items():
+        if text is not None and unit.study is None:
+            raise AccelsimError(f"{name}: {unit.name} takes the same time whatever its data", Mark(f"--{name}", 1, 1))
+    samples, seed = (
+        default if text is None else load_value(text, f"--{name}").integer()
+        for (name, text), default in zip(given.items(), (SAMPLES, SEED), strict=True)
+    )
+    return samples, seed
 
 
 def _report_lines(report: Mapping[str, object], above: str = "") -> list[str]:
@@ -75,13 +98,22 @@ def _units() -> Mapping[str, Unit]:
 
 
 def _timed(unit: Unit, nodes: Mapping[str, Node]) -> tuple[Any, Any, Timing, Mapping[str, object] | None]:
-    """Hardware, job, timing and report; an error about a parameter gets the place where it was set."""
-    try:
+    """Hardware, job, timing and report."""
+
+    def timed() -> tuple[Any, Any, Timing, Mapping[str, object] | None]:
         params, shape = unit.request({name: node.plain() for name, node in nodes.items()})
         return params, shape, unit.timing(params, shape), unit.report(params, shape) if unit.report else None
+
+    return _placed(nodes, timed)
+
+
+def _placed(nodes: Mapping[str, Node], answer: Callable[[], Answer]) -> Answer:
+    """The answer; an error about a parameter gets the place where it was set."""
+    try:
+        return answer()
     except AccelsimError as error:
         node = nodes.get(error.message.partition(":")[0].partition(".")[0])
-        raise AccelsimError(error.message, node.mark if node else None) from None
+        raise AccelsimError(error.message, node.mark if node else error.mark) from None
 
 
 def list_units() -> Reply:

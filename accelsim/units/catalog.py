@@ -25,13 +25,16 @@ from accelsim.units import (
 )
 from accelsim.units.fields import Checked, Parameter, parameters
 from accelsim.units.timing import Timing
+from accelsim.units.topk import digits, merge, queues, quick, study_of
+from accelsim.units.topk.job import Ranking
 
 
 @dataclass(frozen=True)
 class Unit:
     """A unit: `params` and `shape` are the dataclasses of its hardware and of its job, with no name in common.
 
-    `report` tells what is known of a job beside its timing, as plain data.
+    `report` tells what is known of a job beside its timing, as plain data. Where the time depends on the data, `timing`
+    is that of the worst case, and `study` tells what so many jobs take that are drawn from a seed.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Unit:
     shape: type[Checked]
     timing: Callable[[Any, Any], Timing]
     report: Callable[[Any, Any], Mapping[str, object]] | None = None
+    study: Callable[[Any, Any, int, int], Mapping[str, object]] | None = None
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -67,6 +71,24 @@ def _made(kind: type[Checked], values: Mapping[str, object]) -> Checked:
     names = [parameter.name for parameter in parameters(kind)]
     return kind(**{name: values[name] for name in names if name in values})
 
+
+TOPK = tuple(
+    Unit(name, says, params, Ranking, timing, study=study_of(name))
+    for name, says, params, timing in (
+        (
+            "quickselect",
+            "top-k by quick-select: split around a pivot and again",
+            quick.QuickParams,
+            quick.timing,
+        ),
+        ("radixselect", "top-k by radix select: digit by digit from the top", digits.RadixParams, digits.timing),
+        ("bitserial", "top-k by bit-serial select: bit by bit from the top", digits.BitParams, digits.timing),
+        ("odd-even-merge", "top-k by odd-even merge sort: rows, then runs", merge.MergeParams, merge.timing),
+        ("priority-queue", "top-k by a priority queue of k cells", queues.QueueParams, queues.queue_timing),
+        ("heap", "top-k by a heap of k scores in a memory", queues.HeapParams, queues.heap_timing),
+    )
+)
+"""Engines that keep the k largest of n scores."""
 
 UNITS = {
     unit.name: unit
@@ -147,6 +169,7 @@ UNITS = {
             roofline.timing,
         ),
         Unit("link", "link: a message in beats", link.LinkParams, link.Message, link.timing),
+        *TOPK,
     )
 }
 

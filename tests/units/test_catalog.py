@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from accelsim.cli import main
 from accelsim.errors import AccelsimError
 from accelsim.units import UNITS, Unit, find_unit
+from accelsim.units.catalog import TOPK
 from accelsim.units.fields import Size, parameters
 from tests.source import ROOT
 
@@ -32,7 +33,9 @@ SMALL: dict[str, dict[str, object]] = {
     "buffer": {"ports": 3, "banks": 4, "words": 20},
     "roofline": {"flops_per_cycle": 64, "bytes_per_cycle": 8, "rows": 3, "cols": 5, "depth": 7},
     "link": {"width_bytes": 8, "latency": 3, "bytes": 100},
+    **{unit.name: {"lanes": 4, "n": 300, "k": 5} for unit in TOPK},
 }
+UNORDERED = ("stride", "k")  # of a strided access; and all scores are kept without a choice where k is large
 EACH = pytest.mark.parametrize("unit", UNITS.values(), ids=lambda unit: unit.name)
 
 
@@ -67,7 +70,7 @@ def test_every_timing_function_states_its_source(unit: Unit) -> None:
 @EACH
 @given(data=st.data())
 def test_a_larger_job_never_takes_less(unit: Unit, data: st.DataObject) -> None:
-    sizes = [p.name for p in parameters(unit.shape) if isinstance(p.rule, Size) and p.name != "stride"]
+    sizes = [p.name for p in parameters(unit.shape) if isinstance(p.rule, Size) and p.name not in UNORDERED]
     name = data.draw(st.sampled_from(sizes))
     small = data.draw(st.integers(1, 200))
     larger = data.draw(st.integers(small, 400))
@@ -128,6 +131,51 @@ def test_operators_of_their_own_on_the_command_line(capsys: pytest.CaptureFixtur
     status, found = reply(capsys, "unit", "vector", "--set", "lanes=4", "--set", "elements=8", *words)
     assert (status, found["cycles"], found["busy"]) == (0, 13, 12)
     assert found["params"]["operators"] == [{"name": "exp", "depth": 6, "interval": 6}]
+
+
+@pytest.mark.parametrize("unit", TOPK, ids=lambda unit: unit.name)
+def test_units_whose_time_depends_on_data(capsys: pytest.CaptureFixture[str], unit: Unit) -> None:
+    words = ["--set", "n=256", "--set", "k=100", "--set", "lanes=16", "--set", "overhead=3", "--samples", "300"]
+    status, found = reply(capsys, "unit", unit.name, *words)
+    assert (status, found["samples"], found["seed"], found["params"]["n"]) == (0, 300, 0, 256)
+    assert found["mean"] <= found["p95"] <= found["p99"] <= found["max"] <= found["worst_case"] < found["cycles"]
+    assert reply(capsys, "unit", unit.name, *words, "--seed", "0")[1] == found
+    assert (found["exact"] is not None) == (unit.name == "quickselect")
+    assert found["cost"]["area_um2"] is None
+    assert set(found["cost"]["sources"]) == {"compare", "mux", "memory"}
+
+
+def test_samples_and_their_law_for_a_person(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["unit", "quickselect", "--set", "n=64", "--set", "k=32", "--samples", "50", "--seed", "2"]) == 0
+    text = capsys.readouterr().out
+    assert " cycles for one job at worst\n" in text
+    assert "\n  measured: cycles of SELECT\n  mean: " in text
+    assert ", passes 7.14729\n" in text  # 1 + 1/2 + ... + 1/32 twice, and 1/33 - 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "place"),
+    [
+        ("link --samples 3", "samples: link takes the same time whatever its data", "--samples"),
+        ("heap --set n=9 --set k=1 --seed x", 'must be a number, got "x"', "--seed"),
+        ("heap --set n=9 --set k=1 --seed -1", 'seed: must be at least 0, got "-1"', None),
+        ("heap --set n=9 --set k=1 --samples 0", 'samples: must be an integer from 1 to 10000000, got "0"', None),
+        ("heap --set n=4194304 --set k=1 --samples 2000", "are more than 4294967296 scores", None),
+        (
+            "quickselect --set n=999 --set k=1 --set score_bits=9",
+            "score_bits: 9 hold 512 distinct scores, n is 999: give more bits, or scores=uniform",
+            "--set score_bits",
+        ),
+        ("quickselect --set n=0 --set k=1", 'n: must be an integer from 1 to 4194304, got "0"', "--set n"),
+        ("heap --set n=4 --set k=-1", 'k: must be an integer from 0 to 4194304, got "-1"', "--set k"),
+    ],
+)
+def test_samples_that_cannot_be_drawn(
+    capsys: pytest.CaptureFixture[str], words: str, message: str, place: str | None
+) -> None:
+    status, found = reply(capsys, "unit", *words.split())
+    assert (status, found["kind"], found["file"]) == (2, "error", place)
+    assert message in found["message"]
 
 
 @pytest.mark.parametrize(
