@@ -24,7 +24,7 @@ from rtl.layer.fuse_array import FuseEngine
 from rtl.layer.fuse_array_form import FuseEngineForm
 from rtl.layer.fuse_array_unit import FuseEngineUnit, row_layout
 from rtl.mutation import mutants, run_mutants, run_variants
-from rtl.verilog import lint, verilog_text
+from rtl.verilog import lint
 from tests.rtl.fuse_engine import (
     TIMING,
     TINY,
@@ -242,7 +242,13 @@ def test_the_golden_model_refuses_what_is_not_there(program: Program, message: s
 
 @EACH
 def test_verilog_is_clean(name: str) -> None:
-    lint(verilog_text(FuseEngineUnit(FORMS[name]), "accelsim_fuse_engine"), "accelsim_fuse_engine")
+    found = all_devices()[list(FORMS).index(name)]
+    lint(found.verilog, f"dut_{found.name}")
+
+
+@pytest.mark.parametrize("name", ["small", "wide", "tall", "lone"])
+def test_no_path_from_ready_to_valid(name: str) -> None:
+    """Small ones: the default is `lone` with more elements and a register less."""
     check_ready_paths(FuseEngineUnit(FORMS[name]))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
 from accelsim.hardware.sequencer import UNIT, build
@@ -87,6 +89,7 @@ def test_a_broken_variant_is_refuted(kind: type[Sequencer], claims: Properties, 
 # Faults on purpose.
 
 
+@cache
 def random_cases() -> list[Case]:
     return sweep(UNIT.under_test, [SMALL], SEED)
 
