@@ -31,19 +31,16 @@ OPEN, ACTIVATED, CLOSED, READ, WRITTEN, STATES = range(6)
 
 @kernel
 def run(commands: Integers, alike: Integers, rules: Integers, gaps: Integers) -> tuple[int, Integers]:
-    """Issue all commands of a channel, leaping over cycles in which nothing can issue.
+    """Issue all commands of a channel, leaping over cycles in which nothing can issue: its cycles, and a log.
 
     Row commands are looked for anew when something was issued, asked for or fell due; until then none may issue before
-    `rows_from`, and a column command never frees one in its own cycle.
+    `rows_from`, and a column command never frees one in its own cycle. A line of the log is a cycle, a command, its
+    number in the list or the set of banks of a row command (-1 for all), and a row.
 
     Args:
-        alike: of each command the number of the next that differs from it in kind or place: where one may not issue,
-            none before that may.
-        gaps: of MACs, moves, reads and writes the cycles between two of a channel, a rank, a bank group; to a read and
-            a write its pseudo-channel is a rank.
-
-    Returns the cycles, and a line for each command issued: cycle, command, its number in the list or the set of banks
-    of a row command (-1 for all), row.
+        alike: of each command the number of the next that differs in kind or place: where it may not issue, neither do
+            those between. gaps: of MACs, moves, reads and writes the cycles between two of a channel, a rank, a bank
+            group; to a read and a write its pseudo-channel is a rank.
     """
     log, logged = np.zeros((2 * len(commands) + 64, 4), np.int64), 0
     banks = np.full((rules[SETS] + rules[PARTS] * rules[GROUPS] * rules[BANKS], STATES), LONG_AGO)
@@ -67,13 +64,11 @@ def run(commands: Integers, alike: Integers, rules: Integers, gaps: Integers) ->
             at, read = first_come(commands, window, (at, since), (read, read_since), now)
             following = max(min(following, soon, arrival(rules, asked) if queued < rules[QUEUE] else FAR), now + 1)
         if read >= 0:
-            log[logged], logged = (now, queue[read, KIND], queue[read, NUMBER], queue[read, ROW]), logged + 1
-            note_column(queue, read, banks, last, now)
+            logged = note_column(queue, read, (banks, last), log, (logged, now, queue[read, NUMBER]))
             tokens, queued = tokens - rules[BURST_TOKENS], serve(queue, queued, read)
         if at >= 0:
             number = window[at]
-            log[logged], logged = (now, commands[number, KIND], number, commands[number, ROW]), logged + 1
-            note_column(commands, number, banks, last, now)
+            logged = note_column(commands, number, (banks, last), log, (logged, now, number))
             tokens -= rules[MAC_TOKENS] if commands[number, KIND] == MAC else 0
             weighed = now + commands[number, LASTS] if commands[number, KIND] == SOFTMAX else weighed
             waiting = remove(window, waiting, at, 1)
@@ -276,7 +271,12 @@ def behind(window: Integers, at: int, number: int) -> int:
 
 
 @kernel
-def note_column(commands: Integers, number: int, banks: Integers, last: Integers, cycle: int) -> None:
+def note_column(
+    commands: Integers, number: int, state: tuple[Integers, Integers], log: Integers, entry: tuple[int, int, int]
+) -> int:
+    """Note a column command; `entry`: its line in the log, cycle and number there. Returns the next line."""
+    (banks, last), (line, cycle, shown) = state, entry
+    log[line] = (cycle, commands[number, KIND], shown, commands[number, ROW])
     way = path(commands[number, KIND])
     last[way, 0, 0] = cycle
     last[way, 1, commands[number, RANK]] = cycle
@@ -285,6 +285,7 @@ def note_column(commands: Integers, number: int, banks: Integers, last: Integers
         banks[commands[number, SET], READ] = cycle
     if commands[number, KIND] in (APPEND, STORE):
         banks[commands[number, SET], WRITTEN] = cycle
+    return line + 1
 
 
 @kernel
