@@ -22,8 +22,8 @@ class StepCost:
     """One step of the whole system.
 
     Attributes:
-        seconds_by: by class of kernels, `link`, `transfer` and `prompts` (their attention); they add up to `seconds`, so
-            that work beside other work counts as far as it is not hidden.
+        seconds_by: by class of kernels, `link`, `transfer` and `prompts` (their attention); they add up to `seconds`,
+            so that work beside other work counts as far as it is not hidden.
         energy_by: pJ by component, of all devices.
     """
 
