@@ -49,6 +49,10 @@ def _digit_jobs(params: digits.Params, scores: Integers, k: int, draws: Floats) 
     if scores.min() < 0 or scores.max() > largest:
         raise AccelsimError(f"scores: must be from 0 to {largest}, got {scores.min()} to {scores.max()}")
     found = _empty(scores)
+    if params.compaction == params.early_exit == "no":
+        found[:, CYCLES] = digits.worst_select(params, Ranking(scores.shape[1], k))
+        found[:, STEPS] = len(digits.shifts(params))
+        return found
     ends = [params.score_bits, *digits.shifts(params)]
     widths = np.array([high - low for high, low in pairwise(ends)], np.int64)
     on_fill, compaction = params.first_digit == "fill", params.compaction == "yes"

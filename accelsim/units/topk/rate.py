@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from itertools import product
 from math import ceil
 from typing import Any
@@ -11,10 +12,12 @@ from typing import Any
 from accelsim.errors import AccelsimError
 from accelsim.units.topk.engines import CYCLES, ENGINES, Engine
 from accelsim.units.topk.job import MOST_LANES, Overlap, Ranking, Switch, interval
+from accelsim.units.topk.kernel import Integers
 from accelsim.units.topk.parts import Parts, parts_of
 from accelsim.units.topk.sample import Batch, drawn_jobs, mean_and_quantiles, sampled_spans, taken
 
 SAMPLES, SEED = 300, 0
+MOST_HELD = 1 << 24  # scores of all jobs, which are held while engines are tried on them
 STALL = 0.05
 LANES = tuple(1 << power for power in range(MOST_LANES.bit_length()))
 OVERLAPS: tuple[Overlap, ...] = ("none", "filter", "all")
@@ -22,9 +25,9 @@ DIGITS = (1, 2, 3, 4, 6)
 SWITCH: tuple[Switch, ...] = ("no", "yes")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Demand:
-    """Jobs back to back, their scores made at a constant rate.
+    """Jobs back to back, their scores made at a constant rate; the same as no other, since it holds arrays.
 
     Attributes:
         rate: scores that are made in a cycle.
@@ -69,20 +72,24 @@ def demand(job: Ranking, score_bits: int, rate: float, stall: float = STALL, sam
     """A demand with jobs drawn from a fixed seed.
 
     Raises:
-        AccelsimError: a rate that is not positive, a stall that is no part of the time, fewer than two samples, scores
-            that so few bits do not hold.
+        AccelsimError: a rate or a stall out of range, fewer than two samples or too many, scores that so few bits do
+            not hold.
     """
-    if not rate > 0:
-        raise AccelsimError(f'rate: must be above 0, got "{rate:g}"')
+    if not 0 < rate <= MOST_LANES:
+        raise AccelsimError(f'rate: must be above 0 and at most {MOST_LANES}, got "{rate:g}"')
     if not 0 <= stall < 1:
         raise AccelsimError(f'stall: must be from 0 to below 1, got "{stall:g}"')
+    if samples < 2:
+        raise AccelsimError(f'samples: must be at least 2, got "{samples}"')
+    if samples * job.n > MOST_HELD:
+        raise AccelsimError(f"samples: {samples} jobs of {job.n} scores are more than {MOST_HELD} scores")
     return Demand(job, score_bits, rate, stall, tuple(drawn_jobs(job, score_bits, samples, SEED)))
 
 
 def balance(engine: Engine, params: Any, asked: Demand) -> Balance:
     """An engine under a demand. Its input is as wide as the rate, so that FILL alone is never too long."""
     wide = replace(params, input_lanes=ceil(asked.rate), score_bits=asked.score_bits)
-    found = taken(engine, wide, asked.job, asked.jobs)
+    found = _counted(engine, replace(wide, overlap="none"), asked)
     alone = interval(sampled_spans(engine, wide, asked.job, found), wide.overlap)
     longer = max(alone, asked.budget)
     return Balance(
@@ -95,6 +102,12 @@ def balance(engine: Engine, params: Any, asked: Demand) -> Balance:
         worst=engine.worst(wide, asked.job),
         parts=parts_of(wide, asked.job),
     )
+
+
+@lru_cache(maxsize=1 << 10)
+def _counted(engine: Engine, params: Any, asked: Demand) -> Integers:
+    """What jobs take in SELECT, for which it does not matter what runs beside it."""
+    return taken(engine, params, asked.job, asked.jobs)
 
 
 def lanes_needed(engine: Engine, params: Any, asked: Demand) -> Balance | None:

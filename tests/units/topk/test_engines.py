@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
-from math import ceil
+from math import ceil, sqrt
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +17,9 @@ from accelsim.units.catalog import TOPK
 from accelsim.units.topk.digits import BitParams, RadixParams
 from accelsim.units.topk.engines import ENGINES, Engine
 from accelsim.units.topk.job import Ranking
+from accelsim.units.topk.law import quick_mean
 from accelsim.units.topk.queues import HeapParams, QueueParams
+from accelsim.units.topk.quick import QuickParams
 from accelsim.units.topk.sample import drawn_jobs, taken
 from tests.units.topk.draw import BITS, Case, cases, largest
 
@@ -184,3 +188,44 @@ def test_scores_out_of_range_are_refused() -> None:
         engine.select(RadixParams(score_bits=6), [1, 64], 1, [])
     with pytest.raises(AccelsimError, match=r"scores: must be from 0 to 63, got -1 to 2"):
         engine.jobs(RadixParams(score_bits=6), np.array([[-1, 2]]), 1, np.zeros((1, 2)))
+
+
+# Published counts.
+
+
+@pytest.fixture(scope="module")
+def rows(reference: Path) -> list[dict[str, float]]:
+    """Counts of passes of fixed length, worked out by others for engines of 12 bits."""
+    with (reference / "spatten" / "quickselect_stats.csv").open(encoding="utf-8") as file:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+
+@pytest.mark.golden
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [
+        ("radixselect", "radix4b_12b"),
+        ("bitserial", "bitserial_12b"),
+        ("odd-even-merge", "oddeven_mergesort_passes"),
+    ],
+)
+def test_fixed_times_are_the_published_ones(rows: list[dict[str, float]], name: str, column: str) -> None:
+    """Those of merge sort have no overhead."""
+    engine = ENGINES[name]
+    for row in rows:
+        overhead = 0 if name == "odd-even-merge" else int(row["overhead"])
+        params = engine.params(lanes=int(row["P"]), overhead=overhead)
+        assert engine.worst(params, Ranking(int(row["n"]), int(row["k"]))) == row[column]
+
+
+@pytest.mark.golden
+def test_means_of_the_released_latency_model(reference: Path) -> None:
+    """A hundred jobs each, 16 lanes, 3 cycles of overhead, for the score of a place that counts from 0."""
+    with (reference / "spatten" / "topk_latency_model.csv").open(encoding="utf-8") as file:
+        found = [row for row in csv.DictReader(file) if row["n"] != row["target0based"]]
+    assert len(found) == 4
+    for row in found:
+        mean = quick_mean(QuickParams(), Ranking(int(row["n"]), int(row["target0based"]) + 1))
+        assert mean is not None
+        error = float(row["std"]) / sqrt(100)
+        assert abs(float(row["mean_cycles_P16_100runs"]) - mean) < 3 * error
