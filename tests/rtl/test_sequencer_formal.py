@@ -106,8 +106,8 @@ def all_cases() -> list[Case]:
     every = random_cases()
     device = every[0].device
     return [
-        *every[::2],
-        *wide_cases(SMALL, device, 6),
+        *every,
+        *wide_cases(SMALL, device),
         *shared_cases(device),
         *unknown_cases(device),
         *overflow_cases(SMALL, device),
