@@ -140,6 +140,9 @@ class View:
         return list(zip(*(visit.access.indices for visit in self.visits), strict=True))
 
     def count(self) -> int:
+        """The number of images; where visits meet at places that only data tells, each is taken to have its own."""
+        if any(isinstance(item, Lookup) for at in self.tied for item in walk(*self._dims[at])):
+            return sum(View(self.counter, (visit,), self.loops, self.lanes).count() for visit in self.visits)
         shape = self.counter.shapes.shapes[self.visits[0].access.tensor]
         places = [place for axis in self.axes.values() for place in axis.places]
         sizes = {**{_place(at): shape[at] for at in self.tied}, **{name: pes for name, pes, _ in places}}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from accelsim.errors import Mark
@@ -15,7 +15,8 @@ FUNCTIONS = {"exp": 1, "log": 1, "sqrt": 1, "abs": 1, "relu": 1, "sigmoid": 1, "
 RESERVED = ("over", "where", "else", "and", "or", "not", "inf", "lowest", "clamp", "zero", "wrap", "like", "by")
 
 
-# Index expressions: integers. Lower-case names are coordinates, upper-case names parameters or sizes of ranks.
+# Index expressions: integers. Lower-case names are coordinates, upper-case names parameters or sizes of ranks. Two are
+# equal wherever they stand: the same index tensor, read in the same way, leads to the same place.
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class MapCall:
 
     name: str
     argument: IndexExpr
-    mark: Mark
+    mark: Mark = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Lookup:
 
     tensor: str
     indices: tuple[Index, ...]
-    mark: Mark
+    mark: Mark = field(compare=False)
 
 
 IndexExpr = Int | Coordinate | Size | IndexOp | MapCall | Lookup
@@ -73,7 +74,7 @@ class Index:
 
     expr: IndexExpr
     edge: Edge | None
-    mark: Mark
+    mark: Mark = field(compare=False)
 
 
 # Predicates over points.

@@ -144,7 +144,7 @@ def _result(line: Einsum, conditions: list[Condition], known: _Known) -> Predica
         return True
     outer = conjunction(part for names, part in conditions if not names & removed)
     inner = [part for names, part in conditions if names & removed and part is not True]
-    if line.reduction in SELECTIONS and inner:
+    if line.reduction in SELECTIONS and (inner or known.shapes.statistics.keys() & set(counting(line))):
         return _selected(line, [outer, *inner], known)
     if line.otherwise is None:
         return outer

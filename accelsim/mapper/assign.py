@@ -19,6 +19,7 @@ from accelsim.arch import Unit
 from accelsim.cost.compute import point_cost
 from accelsim.cost.images import Visit, operands
 from accelsim.einsum.cascade import Einsum
+from accelsim.einsum.selection import searched
 from accelsim.einsum.walk import coordinates
 from accelsim.errors import AccelsimError
 from accelsim.mapper.limits import Limits
@@ -106,8 +107,8 @@ def _fewest_steps(
     """The spreads with the fewest steps over all other coordinates, the simplest ones of equal spreads."""
     by_steps: dict[int, list[tuple[tuple[str, Ranks], ...]]] = {}
     for spread in _spreads(problem, einsum, unit, alone, limits):
-        steps = prod(-(-problem.sizes[c] // n) for _, ranks in spread for c, n in ranks)
-        steps *= prod(problem.sizes[c] for c in einsum.coordinates if all(c != d for _, r in spread for d, _ in r))
+        steps = prod(-(-problem.sizes[c] // n) for _, ranks in spread for c, n in ranks if c in searched(einsum))
+        steps *= prod(problem.sizes[c] for c in searched(einsum) if all(c != d for _, r in spread for d, _ in r))
         by_steps.setdefault(steps, []).append(spread)
     best = by_steps[min(by_steps)]
     simplest = min(sum(len(ranks) for _, ranks in spread) for spread in best)

@@ -20,6 +20,7 @@ from accelsim.einsum.affine import NEVER, Scope, mentioned, simplify
 from accelsim.einsum.ast import Index, IndexExpr, IndexOp, Int, MapCall, Predicate, Size
 from accelsim.einsum.cascade import Einsum
 from accelsim.einsum.fold import DROP, Fold
+from accelsim.einsum.selection import searched
 from accelsim.einsum.walk import coordinates
 from accelsim.errors import AccelsimError
 from accelsim.mapping.bind import Placement
@@ -122,6 +123,8 @@ def firings(placement: Placement, counter: Counter, einsum: Einsum, loops: Seque
     spread = placement.spread(einsum)
     folds = {
         c: Fold(tuple((span, spread[part][1] if part in spread else 1) for part, span in counter.digits[c]))
+        if c in searched(einsum)
+        else DROP
         for c in einsum.coordinates
     }
     return shares(counter, folds, (Look(einsum.coordinates, counter.presences[einsum.name]),), loops)
