@@ -25,6 +25,7 @@ ORDER = (
     "einsum",
     "workload",
     "analyze",
+    "fidelity",
     "units",
     "memory",
     "arch",

@@ -158,6 +158,15 @@ def test_counts_are_those_of_the_points_that_an_evaluation_visits(name: str) -> 
     assert found["AV"].macs == depth * sum(h * min(v, k) for h, v, k in zip(s.heads, s.values, seen, strict=True))
 
 
+def test_of_a_sentence_what_is_left_is_moved_once() -> None:
+    """Queries, keys, values and results of the tokens and heads that a layer keeps; 12 and 16 bits."""
+    step = step_of("pruned-attention", VKEEP=500)
+    s = schedule_of(step)
+    rows = sum(h * k for h, k in zip(s.heads, s.tokens, strict=True))
+    moved = count(step.shapes, step.types).bytes_by_tensor
+    assert [moved[name] for name in ("Q", "K", "V", "AO")] == [-(-rows * 5 * bits // 8) for bits in (12, 12, 12, 16)]
+
+
 def test_bytes_of_keys_are_those_of_what_was_kept() -> None:
     step = step_of("pruned-decode")
     s = schedule_of(step)
