@@ -87,6 +87,6 @@ def _line(job: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _described(name: str, params: Mapping[str, object]) -> str:
     """An engine with what makes it the one it is."""
-    digits = f", digits of {params['digit_bits']} bits" if "digit_bits" in params else ""
+    digits = f", {params['digit_bits']}-bit digits" if "digit_bits" in params else ""
     first = ", the first counted as scores enter" if params.get("first_digit") == "fill" else ""
     return f"{name}, {params['lanes']} lanes{digits}{first}"

@@ -14,7 +14,7 @@ from accelsim.units.topk.parts import Params
 
 Batch = tuple[Integers, Floats]
 AT_ONCE = 1 << 21  # scores that are drawn together, so that memory is bounded
-MOST_SAMPLES, MOST_DRAWN = 10_000_000, 1 << 32
+MOST_SAMPLES, MOST_DRAWN = 10_000_000, 1 << 28
 
 
 def drawn_jobs(job: Ranking, bits: int, samples: int, seed: int) -> Iterator[Batch]:
