@@ -13,7 +13,9 @@ from accelsim.einsum.counts import count
 from accelsim.einsum.evaluate import evaluate
 from accelsim.einsum.measured import measured
 from accelsim.workload import Step, load_workload, steps
+from accelsim.workload.trace import read_trace
 from tests.einsum.pruning import Schedule, filtered, generated, largest, quick_select, summarised
+from tests.source import ROOT
 
 SENTENCE = {"LAYERS": 4, "H": 4, "M": 12, "E": 5, "WHOLE": 1, "DROP0": 200, "DROP1": 600, "HWHOLE": 2, "HDROP0": 300}
 TOKENS = {"LAYERS": 3, "TOKENS": 3, "PROMPT": 9, "H": 3, "E": 4, "WHOLE": 1, "DROP0": 300, "DROP1": 700, "HWHOLE": 1}
@@ -194,3 +196,25 @@ def test_seven_of_a_hundred_heads_fetch_low_bits_in_the_small_trace() -> None:
     """323 of 4608 in the trace that was released (the paper says 5.9 % over all tasks)."""
     (step,) = steps(load_workload("gpt2-small-pruned"))
     assert sum(step.shapes.cascade.maps["RF"]) == 323
+
+
+# Source: the same traces without pruning (rows of 993 to 1024 keys and values for each of 12 layers and heads).
+def test_without_pruning_generation_has_the_operations_of_the_dense_trace() -> None:
+    (step,) = steps(load_workload("pruned-decode", ["LAYERS=12", "H=12", "PROMPT=992", "TOKENS=32"]))
+    found = count(step.shapes, step.types).per_einsum
+    assert 2 * (found["QM"].macs + found["AV"].macs) == 1_189_675_008
+
+
+def test_bytes_of_the_small_trace_are_the_released_ones_but_for_their_rounding() -> None:
+    """The released bench fetches keys and values by eights: with that its 83,704,064 bytes come out to the last one."""
+    trace = read_trace(ROOT / "workloads" / "traces" / "gpt2-small-pruned.csv").columns
+    rows = list(zip(trace["heads"], trace["keys"], trace["values"], trace["refetched"], strict=True))
+
+    def moved(unit: int) -> int:
+        whole = [(h, -(-k // unit) * unit, -(-v // unit) * unit, r) for h, k, v, r in rows]
+        return sum(h * (k + v) * 64 * 6 // 8 + r * k * 64 * 4 // 8 for h, k, v, r in whole)
+
+    assert moved(8) == 83_704_064
+    (step,) = steps(load_workload("gpt2-small-pruned"))
+    found = count(step.shapes, step.types).bytes_by_tensor
+    assert found["KM"] + found["KL"] + found["V"] == moved(1)
