@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from accelsim.einsum.counts import count
+from accelsim.einsum.counts import count, count_einsums
 from accelsim.einsum.evaluate import evaluate
 from accelsim.einsum.measured import measured
 from accelsim.workload import Step, load_workload, steps
 from accelsim.workload.trace import read_trace
+from tests.einsum.build import shapes_of
 from tests.einsum.pruning import Schedule, filtered, generated, largest, quick_select, summarised
 from tests.source import ROOT
 
@@ -218,3 +219,42 @@ def test_bytes_of_the_small_trace_are_the_released_ones_but_for_their_rounding()
     (step,) = steps(load_workload("gpt2-small-pruned"))
     found = count(step.shapes, step.types).bytes_by_tensor
     assert found["KM"] + found["KL"] + found["V"] == moved(1)
+
+
+# In place: nothing is gathered, what was dropped is masked where it stands.
+MASKED = """
+    ST[0,m]     = 0
+    SH[0,h]     = 0
+    TI[l,k]     = argtopk(ST[l,m]) over m where k < kept(l)
+    HI[l,n]     = argtopk(SH[l,h]) over h where n < heads(l)
+    KT[l,TI[l,k]] = 1
+    KH[l,HI[l,n]] = 1
+    QK[l,h,p,m] = Q[l,h,p,e] * K[l,h,m,e] where KT[l,p] == 1 and KT[l,m] == 1 and KH[l,h] == 1
+    GM[l,h,p]   = max(QK[l,h,p,m]) over m where KT[l,p] == 1 and KH[l,h] == 1
+    SN[l,h,p,m] = exp((QK[l,h,p,m] - GM[l,h,p]) * SC)
+    SD[l,h,p]   = sum(SN[l,h,p,m]) over m where KT[l,p] == 1 and KH[l,h] == 1
+    A[l,h,p,m]  = SN[l,h,p,m] / SD[l,h,p]
+    VI[l,h,p,v] = argtopk(A[l,h,p,m]) over m where v < values(l)
+    KV[l,h,p,VI[l,h,p,v]] = 1
+    AO[l,h,p,f] = A[l,h,p,m] * V[l,h,m,f] where KV[l,h,p,m] == 1 and KT[l,p] == 1 and KH[l,h] == 1
+    IT[l,m]     = sum(A[l,h,p,m]) over h,p
+    IH[l,h]     = sum(abs(AO[l,h,p,f])) over p,f
+    ST[l+1,m]   = ST[l,m] + IT[l,m]
+    SH[l+1,h]   = SH[l,h] + IH[l,h]
+"""
+
+
+def test_masks_where_tokens_stand_give_the_same_values_and_products_as_gathering_them() -> None:
+    step = step_of("pruned-attention", VKEEP=400)
+    maps, sizes = step.shapes.cascade.maps, step.shapes.sizes
+    ranks: dict[str, str | int] = {name: sizes[name] for name in "lhmkef"}
+    ranks |= {"n": sizes["h"], "p": "like m", "v": "upto(M)"}
+    inputs = "Q[l,h,m,e] K[l,h,m,e] V[l,h,m,f] SC"
+    masked = shapes_of(MASKED, inputs, ranks, {"M": sizes["m"]}, maps=maps)
+    given = inputs_of(step)
+    found, expected = evaluate(masked, given), evaluate(step.shapes, given)
+    np.testing.assert_allclose(found["AO"].array, expected["AO"].array, rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(found["ST"].array, expected["ST"].array, rtol=1e-11)
+    costs, known = count_einsums(measured(masked, found)), count_einsums(step.shapes)
+    for mine, theirs in (("QK", "QK"), ("SN", "SN"), ("AO", "AV"), ("VI", "VI"), ("IT", "IT")):
+        assert costs[mine] == known[theirs]
