@@ -164,10 +164,9 @@ def _selected(line: Einsum, parts: Iterable[Predicate | bool], known: _Known) ->
     outer = [one for one in apart if over not in mentioned(one)]
     inner = [one for one in apart if over in mentioned(one)]
     names = counting(line) if line.reduction != "argmax" else []
-    if len(names) == 1 and names[0] in known.shapes.cascade.upto:
-        size = size_of(names[0], line, known.shapes)
-        enough = None if size is None else simplify(Test("<", Coordinate(names[0]), size), known.scope)
-        return None if enough is None else conjunction([*outer, enough])
+    size = size_of(names[0], line, known.shapes) if len(names) == 1 else None
+    if size is not None:
+        return conjunction([*outer, simplify(Test("<", Coordinate(names[0]), size), known.scope)])
     if len(names) > 1 or not all(prefix(one, over) for one in inner):
         return None
     place = Coordinate(names[0]) if names else Int(0)

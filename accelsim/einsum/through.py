@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from accelsim.einsum.affine import Scope, conjunction, conjuncts, simplify
+from accelsim.einsum.affine import NEVER, Scope, conjunction, conjuncts, simplify
 from accelsim.einsum.ast import SELECTIONS, Access, Coordinate, Index, IndexExpr, Lookup, Predicate
 from accelsim.einsum.cascade import Einsum, Shapes
 from accelsim.einsum.rewrite import rewritten
@@ -43,6 +43,8 @@ def present_through(
     sizes = {reading.name: shapes.sizes[reading.line.reduced[0]] for reading in found.values()}
     wide = Scope(scope.values, {**scope.sizes, **sizes}, scope.maps)
     given = {one for reading in found.values() for one in _given(reading, points, shapes, wide)}
+    if NEVER in given:
+        return False  # nothing is ever selected
     left = [one for one in conjuncts(simplify(rewritten(part, values, shapes), wide)) if one not in given]
     return None if set(sizes).intersection(coordinates(*left)) else conjunction(left)
 

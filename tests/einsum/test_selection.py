@@ -198,3 +198,49 @@ def test_a_statistic_by_a_rank_that_the_line_has_not_is_refused() -> None:
     with pytest.raises(AccelsimError) as error:
         presences(replace(found, cascade=cascade, statistics={"k": ("s",)}))
     assert str(error.value).endswith("I: statistics.k is by s, which the line has not")
+
+
+NUMBERS, COMPARED = st.integers(-1, 8), st.sampled_from(("<", "<=", ">", ">=", "==", "!="))
+TESTS = st.one_of(
+    st.builds("m {} {}".format, COMPARED, NUMBERS),
+    st.builds("m + p {} {}".format, COMPARED, NUMBERS),
+    st.builds("2*m {} p + {}".format, COMPARED, NUMBERS),
+    st.builds("m//2 {} p".format, COMPARED),
+    st.builds("p - m {} {}".format, COMPARED, NUMBERS),
+    st.builds("m {} kept(p)".format, COMPARED),
+    st.builds("m % 3 {} 1".format, COMPARED),
+    st.builds("p {} {}".format, COMPARED, NUMBERS),
+)
+JOINED = st.builds("({} {} {})".format, TESTS, st.sampled_from(("and", "or")), TESTS)
+CONDITIONS = st.one_of(TESTS, JOINED, st.builds("not {}".format, JOINED))
+
+
+@given(CONDITIONS, CONDITIONS, st.integers(1, 7))
+@settings(max_examples=150, deadline=None)
+def test_what_is_told_without_statistics_is_what_an_evaluation_finds(first: str, second: str, most: int) -> None:
+    """A selection among masked points, one among those, and what reads through both; refusing is always right."""
+    found = shapes(f"""
+        X[p,m] = A[p,m] where {first}
+        I[p,j] = argtopk(X[p,m]) over m where {second} and j < {most}
+        Y[p,j] = X[p,I[p,j]] * B[I[p,j]]
+        J[p,s] = argtopk(Y[p,j]) over j where s < 3
+        Z[p,s] = Y[p,J[p,s]] + A[p,I[p,J[p,s]]] * 0
+    """)
+    try:
+        known = elements(found)
+    except AccelsimError:
+        return
+    values = evaluate(found, inputs_of(found))
+    for tensor in ("X", "I", "Y", "J", "Z"):
+        names, shape, part = found.cascade.tensors[tensor], found.shapes[tensor], known.get(tensor)
+        exists = np.ones(shape, dtype=np.bool_)
+        if part is not None:
+            exists = flags_of(part, dict(zip(names, np.indices(shape), strict=True)), found.cascade.maps)
+        elif tensor in known:
+            continue  # it is not told, and nothing reads it
+        np.testing.assert_array_equal(np.broadcast_to(exists, shape), dense(values, tensor), tensor)
+
+
+def test_what_is_read_through_a_selection_of_nothing_does_not_exist() -> None:
+    found = shapes(NESTED.replace("v < 2", "v < 0"))
+    assert {line: costs.points for line, costs in count_einsums(found).items()} == {"I": 35, "X": 19, "J": 0, "Y": 0}
