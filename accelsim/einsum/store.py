@@ -68,9 +68,9 @@ def scattered(grid: Grid, places: list[Integers], values: Floats, present: Flags
     here = np.broadcast_to(True if present is None else present, points)
     at = tuple(np.broadcast_to(place, points)[here] for place in places)
     REDUCE[operator].at(array, at, np.broadcast_to(values, points)[here])
-    written = np.broadcast_to(now, array.shape)
+    known = np.broadcast_to(now, array.shape)
     before = np.zeros(array.shape, dtype=np.bool_) if held is None or held.present is None else held.present
-    return Values(array, None if written.all() else before | written)
+    return Values(array, None if known.all() else before | known)
 
 
 def _now(grid: Grid) -> Flags:

@@ -67,7 +67,8 @@ def _statistic(name: str, node: Node, shapes: Shapes, params: Values) -> tuple[t
         raise node.error('missing key "by"')
     ranks, along = fields["by"].names(), fields["along"].name() if "along" in fields else None
     for rank in (*ranks, *([along] if along else [])):
-        known = shapes.cascade.tensors[name] if name in shapes.cascade.tensors else tuple(shapes.sizes)
+        others = tuple(rank for rank in shapes.sizes if rank != name)
+        known = shapes.cascade.tensors.get(name, others)
         if rank not in known:
             raise AccelsimError(f'{node.path}: {name} has no rank "{rank}"{nearest(rank, known)}', node.mark)
     size = prod(shapes.sizes[rank] for rank in ranks)
@@ -76,8 +77,9 @@ def _statistic(name: str, node: Node, shapes: Shapes, params: Values) -> tuple[t
     if len(table) != size:
         raise node.error(f"{' x '.join(ranks)} has {size} entries, the table {len(table)}")
     counted = along or (name if name in shapes.cascade.upto else None)
-    if counted and max(table) > shapes.sizes[counted]:
-        raise node.error(f"{max(table)} is more than the {shapes.sizes[counted]} of rank {counted}")
+    if counted and not 0 <= min(table) <= max(table) <= shapes.sizes[counted]:
+        wrong = min(table) if min(table) < 0 else max(table)
+        raise node.error(f"rank {counted} has 0 to {shapes.sizes[counted]} coordinates, not {wrong}")
     if along is None:
         return ranks, table
     if name in shapes.cascade.upto:
@@ -108,6 +110,8 @@ def _table(name: str, node: Node, params: Values, above: Tables, length: int | N
 def _traced(fields: Mapping[str, Node]) -> tuple[int, ...]:
     """A column of a trace, whose path is relative to the file that names it."""
     path = Path(fields["trace"].mark.source).parent / fields["trace"].string()
+    if not path.is_file():
+        raise fields["trace"].error(f'there is no trace "{path}"')
     return column(read_trace(path), fields["column"].string(), fields["most"].string() if "most" in fields else None)
 
 

@@ -137,7 +137,8 @@ def test_a_malformed_trace_is_refused_with_file_and_line(tmp_path: Path, trace: 
 
 
 def test_a_trace_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    assert "none.csv" in refused(tmp_path, table="{trace: none.csv, column: kept}")
+    message = 'kept.yaml:7:22: maps.kept.trace: there is no trace "none.csv"'
+    assert refused(tmp_path, table="{trace: none.csv, column: kept}") == message
 
 
 KINDS = "values, trace, uniform, chance, ramp, share"
@@ -169,7 +170,10 @@ def test_a_table_that_says_nothing_clear_is_refused(tmp_path: Path, table: str, 
     [
         ("Z: {by: [t], values: [1, 1, 1, 1]}", 'no tensor and no rank of data-dependent size "Z"'),
         ("m: {by: [t], values: [1, 1, 1, 1]}", 'no tensor and no rank of data-dependent size "m"'),
-        ("k: {by: [t], values: [1, 1, 5, 1]}", "5 is more than the 4 of rank k"),
+        ("k: {by: [t], values: [1, 1, 5, 1]}", "rank k has 0 to 4 coordinates, not 5"),
+        ("k: {by: [t], values: [1, 0-1, 5, 1]}", "rank k has 0 to 4 coordinates, not -1"),
+        ("A: {by: [t], along: m, values: [1, 1, 5, 1]}", "rank m has 0 to 4 coordinates, not 5"),
+        ("k: {by: [k], values: [1, 1, 1, 1]}", 'k has no rank "k"'),
         ("k: {by: [t], values: [1, 1]}", "t has 4 entries, the table 2"),
         ("k: {values: [1, 1]}", 'missing key "by"'),
         ("A: {by: [k], chance: 1, seed: 1}", 'A has no rank "k"; known: m, t'),
