@@ -139,6 +139,8 @@ def test_units_whose_time_depends_on_data(capsys: pytest.CaptureFixture[str], un
     status, found = reply(capsys, "unit", unit.name, *words)
     assert (status, found["samples"], found["seed"], found["params"]["n"]) == (0, 300, 0, 256)
     assert found["mean"] <= found["p95"] <= found["p99"] <= found["max"] <= found["worst_case"] < found["cycles"]
+    assert found["job"]["worst_case"] == found["cycles"]
+    assert found["job"]["mean"] == found["cycles"] - found["worst_case"] + found["mean"]
     assert reply(capsys, "unit", unit.name, *words, "--seed", "0")[1] == found
     assert (found["exact"] is not None) == (unit.name == "quickselect")
     assert found["cost"]["area_um2"] is None

@@ -86,9 +86,9 @@ def test_means_follow_closed_forms(n: int, k: int) -> None:
 
 
 @pytest.mark.parametrize("by_ranks", [False, True])
-@pytest.mark.parametrize(("n", "k", "lanes"), [(200, 100, 4), (200, 20, 16), (1024, 512, 16)])
+@pytest.mark.parametrize(("n", "k", "lanes"), [(200, 100, 4), (200, 20, 16), (1024, 512, 16), (300, 1, 1)])
 def test_samples_agree_within_their_error(n: int, k: int, lanes: int, by_ranks: bool) -> None:
-    params, job = QuickParams(lanes=lanes), Ranking(n, k)
+    params, job = QuickParams(lanes=lanes, overhead=0 if lanes == 1 else 3), Ranking(n, k)
     found = taken(ENGINES["quickselect"], params, job, drawn_jobs(job, 12, 4000, 7))[:, 0]
     if by_ranks:
         found = rank_samples(params, job, 40_000, np.random.default_rng(7))
@@ -170,13 +170,13 @@ def test_exact_quantiles_of_published_samples(rows: list[dict[str, float]]) -> N
 
 @pytest.mark.golden
 def test_quantiles_of_published_samples(rows: list[dict[str, float]]) -> None:
-    """The other rows, whose law would take minutes, by 50,000 jobs of our own each; both quantiles within 8 %."""
+    """The other rows, whose law would take minutes, by 25,000 jobs of our own each; both quantiles within 8 %."""
     rng = np.random.default_rng(5)
     long = [row for row in rows if terms(row) >= TERMS]
     for row in long:
-        found = np.sort(rank_samples(quick_of(row), Ranking(int(row["n"]), int(row["k"])), 50_000, rng))
-        assert row["p95"] == pytest.approx(found[47_500], rel=0.08)
-        assert row["p99"] == pytest.approx(found[49_500], rel=0.08)
+        found = np.sort(rank_samples(quick_of(row), Ranking(int(row["n"]), int(row["k"])), 25_000, rng))
+        assert row["p95"] == pytest.approx(found[23_750], rel=0.08)
+        assert row["p99"] == pytest.approx(found[24_750], rel=0.08)
 
 
 def test_a_large_job_has_a_mean_but_no_quantiles() -> None:

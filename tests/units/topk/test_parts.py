@@ -86,8 +86,10 @@ def test_quick_select_by_hand() -> None:
 
 
 def test_radix_select_has_a_counter_for_each_value_but_one() -> None:
+    one = parts_of(RadixParams(lanes=1, input_lanes=1, digit_bits=1), Ranking(16, 3))
+    assert one.compare == 12 + 12 + (5 + 5)  # FILTER and the digits found, a counter of 5 bits, added up and searched
     two, four = (parts_of(RadixParams(lanes=1, digit_bits=bits), Ranking(16, 3)).compare for bits in (1, 2))
-    assert four - two == 2 * (5 + 5)  # 5 bits of a count of up to 16 scores, added up and searched
+    assert four - two == 2 * (5 + 5)
 
 
 def test_what_nobody_says_is_none_and_so_is_the_whole() -> None:
