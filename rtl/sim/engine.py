@@ -15,11 +15,14 @@ from typing import Any
 from cocotb.triggers import Timer
 
 from rtl.sim.case import Beats, Case, Job, Observed
+from rtl.sim.wire import Wire
 
 IDLE_EDGES = 32  # edges after the last expected transfer, in which no other may come
 PATIENCE = 250  # edges without any transfer after which a run counts as stuck, at least
 
 _STEP = Timer(1, unit="step")
+Port = tuple[bool, int, Wire, Wire, Wire | None]
+"""Of a stream: whether it is an input, width, valid, ready, and the payload where it has any bits."""
 
 
 class BrokenRunError(Exception):
@@ -28,33 +31,33 @@ class BrokenRunError(Exception):
 
 @dataclass(frozen=True)
 class Wires:
-    """The handles of a device: `streams` maps a name to (is input, width, valid, ready, payload)."""
+    """The ports of a device."""
 
-    clock: Any
-    reset: Any
-    streams: Mapping[str, tuple[bool, int, Any, Any, Any]]
-    pins: Mapping[str, Any]
+    clock: Wire
+    reset: Wire
+    streams: Mapping[str, Port]
+    pins: Mapping[str, Wire]
 
 
 def wires_of(top: Any, name: str, interface: Mapping[str, Any]) -> Wires:
     """Find the ports of device `name`, whose interface is plain data, at the top of the bench."""
 
-    def wire(pin: str) -> Any:
-        return getattr(top, f"{name}__{pin}")
+    def wire(pin: str, width: int = 1) -> Wire:
+        return Wire(getattr(top, f"{name}__{pin}"), width)
 
     streams = {}
     for port in interface["streams"]:
         valid, ready = wire(f"{port['name']}_valid"), wire(f"{port['name']}_ready")
-        payload = wire(f"{port['name']}_payload") if port["width"] else None
+        payload = wire(f"{port['name']}_payload", port["width"]) if port["width"] else None
         streams[port["name"]] = (port["direction"] == "input", port["width"], valid, ready, payload)
-    pins = {pin["name"]: wire(pin["name"]) for pin in interface["pins"] if pin["direction"] == "input"}
+    pins = {pin["name"]: wire(pin["name"], pin["width"]) for pin in interface["pins"] if pin["direction"] == "input"}
     return Wires(wire("clk"), wire("rst"), streams, pins)
 
 
 class Source:
     """Offers payloads on an input stream, each until it has moved; between them the payload is noise."""
 
-    def __init__(self, wires: tuple[bool, int, Any, Any, Any], beats: Beats, gap: float, rng: Random) -> None:
+    def __init__(self, wires: Port, beats: Beats, gap: float, rng: Random) -> None:
         _, self.width, self.valid, _, self.payload = wires
         self.beats, self.gap, self.rng = beats, gap, rng
         self.place = 0
@@ -63,7 +66,7 @@ class Source:
         self.idle()
 
     def idle(self) -> None:
-        self.valid.value = 0
+        self.valid.write(0)
         self.high = False
         self._put(self.rng.getrandbits(self.width) if self.width else 0)
 
@@ -75,7 +78,7 @@ class Source:
             self.offered = True
             self._put(self.beats[self.place])
             if not self.high:
-                self.valid.value = 1
+                self.valid.write(1)
                 self.high = True
         elif self.high:
             self.idle()
@@ -91,22 +94,22 @@ class Source:
 
     def _put(self, value: int) -> None:
         if self.payload is not None:
-            self.payload.value = value
+            self.payload.write(value)
 
 
 class Sink:
     """Takes payloads from an output stream; waits for `wanted` of them, and then takes whatever more there is."""
 
-    def __init__(self, wires: tuple[bool, int, Any, Any, Any], wanted: int, gap: float, rng: Random) -> None:
+    def __init__(self, wires: Port, wanted: int, gap: float, rng: Random) -> None:
         self.ready = wires[3]
         self.left, self.gap, self.rng = wanted, gap, rng
         self.high = True
-        self.ready.value = 1
+        self.ready.write(1)
 
     def drive(self) -> None:
         if self.gap and self.high != (self.done or self.rng.random() >= self.gap):
             self.high = not self.high
-            self.ready.value = self.high
+            self.ready.write(self.high)
 
     def moved(self) -> None:
         self.left -= 1
@@ -119,7 +122,7 @@ class Sink:
 class Monitor:
     """Reads one stream at every edge: its transfers and stalls, and whether it keeps the rule of streams."""
 
-    def __init__(self, name: str, wires: tuple[bool, int, Any, Any, Any]) -> None:
+    def __init__(self, name: str, wires: Port) -> None:
         self.name = name
         self.is_input, _, self.valid, self.ready, self.payload = wires
         self.transfers: list[tuple[int, int]] = []
@@ -144,11 +147,12 @@ class Monitor:
             self.stalls.append(edge)
         return bool(ready)
 
-    def _read(self, wire: Any, what: str, edge: int) -> int:
+    def _read(self, wire: Wire, what: str, edge: int) -> int:
+        bits = wire.read()
         try:
-            return int(wire.value)
+            return int(bits, 2)
         except ValueError:
-            raise BrokenRunError(f"{self.name}: {what} is {wire.value} at edge {edge}") from None
+            raise BrokenRunError(f"{self.name}: {what} is {bits.upper()} at edge {edge}") from None
 
 
 class Run:
@@ -180,9 +184,9 @@ class Run:
                     if monitor.sample(edge):
                         agent.moved()
                         quiet = 0
-                self.clock.value = 1
+                self.clock.write(1)
                 await _STEP
-                self.clock.value = 0
+                self.clock.write(0)
                 edge += 1
                 if quiet >= IDLE_EDGES and self._over(quiet, edge):
                     break
@@ -220,24 +224,24 @@ def _joined(jobs: Sequence[Job], name: str, side: str) -> Beats:
 
 async def reset(wires: Wires, rng: Random) -> None:
     """Hold reset for one edge, with inputs that claim to be valid and outputs taken or not: nothing of it may count."""
-    wires.reset.value = 1
-    wires.clock.value = 0
+    wires.reset.write(1)
+    wires.clock.write(0)
     for is_input, width, valid, ready, payload in wires.streams.values():
-        (valid if is_input else ready).value = 1 if is_input else rng.getrandbits(1)
+        (valid if is_input else ready).write(1 if is_input else rng.getrandbits(1))
         if is_input and payload is not None:
-            payload.value = rng.getrandbits(width)
+            payload.write(rng.getrandbits(width))
     await _STEP
-    wires.clock.value = 1
+    wires.clock.write(1)
     await _STEP
-    wires.clock.value = 0
-    wires.reset.value = 0
+    wires.clock.write(0)
+    wires.reset.write(0)
 
 
 async def observe(wires: Wires, case: Case) -> Observed:
     """Run one case from reset to its end."""
     rng = Random(case.seed)
     for name, pin in wires.pins.items():
-        pin.value = case.pins.get(name, 0)
+        pin.write(case.pins.get(name, 0))
     await reset(wires, rng)
     before, trouble = {}, ""
     if case.cut:

@@ -21,7 +21,7 @@ async def run_cases(dut: Any) -> None:
     plain = json.loads((folder / "cases.json").read_text(encoding="utf-8"))
     wires = {name: wires_of(dut, name, interface) for name, interface in plain["devices"].items()}
     for one in wires.values():
-        one.clock.value = 0
+        one.clock.write(0)
     seen = []
     for each in plain["cases"]:
         case = case_from(each)
