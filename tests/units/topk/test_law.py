@@ -170,13 +170,18 @@ def test_exact_quantiles_of_published_samples(rows: list[dict[str, float]]) -> N
 
 @pytest.mark.golden
 def test_quantiles_of_published_samples(rows: list[dict[str, float]]) -> None:
-    """The other rows, whose law would take minutes, by 25,000 jobs of our own each; both quantiles within 8 %."""
+    """The other rows, whose law would take minutes, by 25,000 jobs of our own each; both quantiles within 8 %.
+
+    A quantile of ours is known to three standard errors of its place among the jobs.
+    """
+    count = 25_000
     rng = np.random.default_rng(5)
-    long = [row for row in rows if terms(row) >= TERMS]
-    for row in long:
-        found = np.sort(rank_samples(quick_of(row), Ranking(int(row["n"]), int(row["k"])), 25_000, rng))
-        assert row["p95"] == pytest.approx(found[23_750], rel=0.08)
-        assert row["p99"] == pytest.approx(found[24_750], rel=0.08)
+    for row in (row for row in rows if terms(row) >= TERMS):
+        found = np.sort(rank_samples(quick_of(row), Ranking(int(row["n"]), int(row["k"])), count, rng))
+        for name, part in (("p95", 0.95), ("p99", 0.99)):
+            spread = 3 * sqrt(count * part * (1 - part))
+            least, most = found[int(part * count - spread)], found[int(part * count + spread)]
+            assert 0.92 * least <= row[name] <= 1.08 * most
 
 
 def test_a_large_job_has_a_mean_but_no_quantiles() -> None:
