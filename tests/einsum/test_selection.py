@@ -216,7 +216,7 @@ CONDITIONS = st.one_of(TESTS, JOINED, st.builds("not {}".format, JOINED))
 
 
 @given(CONDITIONS, CONDITIONS, st.integers(1, 7))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_what_is_told_without_statistics_is_what_an_evaluation_finds(first: str, second: str, most: int) -> None:
     """A selection among masked points, one among those, and what reads through both; refusing is always right."""
     found = shapes(f"""
