@@ -21,6 +21,7 @@ from accelsim.errors import AccelsimError
 from accelsim.units.topk.engines import ENGINES
 from accelsim.units.topk.job import Ranking
 from accelsim.units.topk.law import distribution, mean_cycles, mean_passes, quick_law, quick_mean
+from accelsim.units.topk.law_kernel import weights
 from accelsim.units.topk.quick import QuickParams, select, traced, worst_select
 from accelsim.units.topk.sample import drawn_jobs, taken
 
@@ -182,6 +183,18 @@ def test_quantiles_of_published_samples(rows: list[dict[str, float]]) -> None:
             spread = 3 * sqrt(count * part * (1 - part))
             least, most = found[int(part * count - spread)], found[int(part * count + spread)]
             assert 0.92 * least <= row[name] <= 1.08 * most
+
+
+def test_a_tail_beyond_twice_the_mean_is_followed() -> None:
+    """The largest of 83: all numbers of cycles that there are, whose mean and sum are those of a distribution."""
+    params, job = QuickParams(lanes=1, overhead=0), Ranking(83, 1)
+    law = quick_law(params, job)
+    each = weights(0, 82, 1, 0, worst_select(params, job) + 1)
+    assert law is not None
+    assert each.sum() == pytest.approx(1, rel=1e-12)
+    assert (each * np.arange(len(each))).sum() == pytest.approx(law.mean, rel=1e-12)
+    assert law.p99 > 2 * law.mean + 1
+    assert law.p99 == np.searchsorted(np.cumsum(each), 0.99)
 
 
 def test_a_large_job_has_a_mean_but_no_quantiles() -> None:
