@@ -89,4 +89,5 @@ def _described(name: str, params: Mapping[str, object]) -> str:
     """An engine with what makes it the one it is."""
     digits = f", {params['digit_bits']}-bit digits" if "digit_bits" in params else ""
     first = ", the first counted as scores enter" if params.get("first_digit") == "fill" else ""
-    return f"{name}, {params['lanes']} lanes{digits}{first}"
+    lanes = f"{params['lanes']} lane{'' if params['lanes'] == 1 else 's'}"
+    return f"{name}, {lanes}{digits}{first}"

@@ -140,11 +140,24 @@ def test_units_whose_time_depends_on_data(capsys: pytest.CaptureFixture[str], un
     assert (status, found["samples"], found["seed"], found["params"]["n"]) == (0, 300, 0, 256)
     assert found["mean"] <= found["p95"] <= found["p99"] <= found["max"] <= found["worst_case"] < found["cycles"]
     assert found["job"]["worst_case"] == found["cycles"]
-    assert found["job"]["mean"] == found["cycles"] - found["worst_case"] + found["mean"]
+    assert found["job"]["mean"] == pytest.approx(found["cycles"] - found["worst_case"] + found["mean"])
+    assert sum(found["stages"].values()) == pytest.approx(found["job"]["mean"] - 1)  # a register behind FILTER
     assert reply(capsys, "unit", unit.name, *words, "--seed", "0")[1] == found
     assert (found["exact"] is not None) == (unit.name == "quickselect")
     assert found["cost"]["area_um2"] is None
     assert set(found["cost"]["sources"]) == {"compare", "mux", "memory"}
+
+
+@pytest.mark.parametrize("unit", TOPK, ids=lambda unit: unit.name)
+@pytest.mark.parametrize("k", [0, 40, 50])
+def test_jobs_without_a_choice(capsys: pytest.CaptureFixture[str], unit: Unit, k: int) -> None:
+    """They enter and leave, 8 scores in a cycle, or 10 into a queue: five cycles or four, five, and a register."""
+    found = reply(capsys, "unit", unit.name, "--set", "n=40", "--set", f"k={k}", "--set", "lanes=10", "--samples", "3")[
+        1
+    ]
+    assert (found["mean"], found["worst_case"]) == (0, 0)
+    enter = 4 if unit.name in ("heap", "priority-queue") else 5
+    assert found["job"]["max"] == found["cycles"] == enter + 5 + 1
 
 
 def test_samples_and_their_law_for_a_person(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from accelsim.units.topk.costs import cost_report
 from accelsim.units.topk.engines import CYCLES, ENGINES
 from accelsim.units.topk.job import Ranking, interval
@@ -17,6 +19,7 @@ def study(name: str, params: Params, job: Ranking, samples: int, seed: int) -> d
     - `worst_case`: what no job exceeds;
     - `exact`: mean and quantiles of quick-select by its law, where scores are distinct; none where that takes too long;
     - `job`: cycles from the first score to the last output, FILL, FILTER and registers with SELECT;
+    - `stages`: the mean of each;
     - `interval`: cycles from a job to the next, all waiting, and the scores per cycle that this is;
     - `steps`: passes, or insertions, of a job; `cost`: its parts, area and energy.
 
@@ -26,20 +29,20 @@ def study(name: str, params: Params, job: Ranking, samples: int, seed: int) -> d
     engine = ENGINES[name]
     found = taken(engine, params, job, drawn_jobs(job, params.score_bits, samples, seed))
     spans = sampled_spans(engine, params, job, found)
-    fill, _, last = spans[0]
-    fixed = fill + last + params.filter_stages
-    cycles = mean_and_quantiles(found[:, CYCLES])
     worst = engine.worst(params, job)
+    whole = np.array([sum(span) + params.filter_stages for span in spans])
+    longest = sum(engine.spans(params, job.n, worst)) + params.filter_stages
+    fill, select, last = np.array(spans).mean(0).tolist()
     between = interval(spans, params.overlap) if samples > 1 else None
     return {
         "measured": "cycles of SELECT",
-        **cycles,
+        **mean_and_quantiles(found[:, CYCLES]),
         "worst_case": worst,
         "samples": samples,
         "seed": seed,
         "exact": _exact(params, job),
-        "job": {key: value + fixed for key, value in {**cycles, "worst_case": float(worst)}.items()},
-        "stages": {"fill": fill, "select": cycles["mean"], "filter": last},
+        "job": {**mean_and_quantiles(whole), "worst_case": longest},
+        "stages": {"fill": fill, "select": select, "filter": last},
         "interval": between,
         "scores_per_cycle": job.n / between if between else None,
         "steps": mean_steps(found),
