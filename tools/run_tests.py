@@ -24,13 +24,15 @@ OTHER = "not golden and not validation and not wheel"
 LINT = ((*PYTHON, "ruff", "check", "."), (*PYTHON, "ruff", "format", "--check", "."))
 TYPES = ((*PYTHON, "mypy"),)
 UNIT = (*PYTEST, "-n", "2", "--doctest-modules", "tests", "accelsim", "-m")
+RTL = ("tests/rtl", "tests/hardware")
 VALIDATE = (str(Path(sys.executable).parent / "accelsim"), "validate")
 
 CHECK: Stages = {"ruff": LINT, "mypy": TYPES, "fast": ((*UNIT, f"{OTHER} and not slow"),)}
 TEST: Stages = {
     "ruff": LINT,
     "mypy": TYPES,
-    "unit": ((*UNIT, OTHER),),
+    "unit": ((*UNIT, OTHER, *(f"--ignore={folder}" for folder in RTL)),),
+    "rtl": ((*PYTEST, "-n", "2", *RTL, "-m", OTHER),),
     "golden": ((*PYTEST, "-n", "2", "-m", "golden"),),
     "validation": (VALIDATE, (*PYTEST, "-n", "2", "-m", "validation")),
     "wheel": ((*PYTEST, "-m", "wheel"),),
