@@ -54,12 +54,12 @@ def marked_graph(program: Program) -> MarkedGraph:
     flat = unrolled(program)
     tasks = flat.root.tasks if isinstance(flat.root, Body) else ()
     queues(flat)
-    run = execute(flat, skip=False, trace=len(tasks) + 1)
-    before = execute(program, skip=False, trace=len(tasks) + 1).trace
+    run = execute(flat, skip=False, trace=len(tasks) + 1, explain=False)
+    before = execute(program, skip=False, trace=len(tasks) + 1, explain=False).trace
     nodes = _nodes(flat, tasks, run)
     named = (replace(node, of=start.task, at=start.coordinates) for node, start in zip(nodes, before, strict=True))
     graph = MarkedGraph(program.name, tuple(named), run.ticks)
-    again = execute(_without_buffers(flat, graph), skip=False, trace=len(tasks) + 1)
+    again = execute(_without_buffers(flat, graph), skip=False, trace=len(tasks) + 1, explain=False)
     if [start.start for start in again.trace] != [node.start for node in graph.nodes]:
         raise AccelsimError(
             f"program {program.name}: room is not given back in the order in which it was taken, so that no order of "

@@ -52,7 +52,7 @@ def unrolled(program: Program) -> Program:
     memory = next((resource for resource in program.resources if resource.memory), None)
     if memory:
         raise AccelsimError(f"program {program.name} cannot be unrolled: {memory.name} is a DRAM by its commands")
-    run = execute(program, skip=False, trace=MOST_TASKS + 1, limit=MOST_TASKS)
+    run = execute(program, skip=False, trace=MOST_TASKS + 1, limit=MOST_TASKS, explain=False)
     _refuse_races(program)
     if len(run.trace) > MOST_TASKS:
         raise AccelsimError(f"program {program.name}: more than {MOST_TASKS} starts cannot be unrolled")

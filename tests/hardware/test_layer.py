@@ -5,15 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from accelsim.arch import load_arch
 from accelsim.errors import AccelsimError
 from accelsim.golden.softmax import causal
-from accelsim.hardware.layer.machine import machine_form
 from accelsim.hardware.layer.run import Layer, job_of, result_of, tensors_of
 from accelsim.hardware.layer.verify import (
     WORDS,
     LayerVerification,
     Setting,
+    device_of,
     layer_at,
     program_at,
     settings,
@@ -21,9 +20,7 @@ from accelsim.hardware.layer.verify import (
 )
 from accelsim.program.instruction import decode, encode
 from accelsim.simulate import simulate_named
-from rtl.bench import Case, Device, device, simulate
-from rtl.layer.machine import Machine, attention_parts
-from rtl.layer.machine_bench import MachineBench
+from rtl.bench import Case, Device, simulate
 from tests.rtl.blocks import SEED
 
 pytestmark = pytest.mark.slow
@@ -35,7 +32,7 @@ SMALL += ["arch.levels.buffer.rtl.folds=8", "arch.levels.buffer.rtl.k_words=12"]
 
 @pytest.fixture(scope="module")
 def machine() -> Device:
-    return device("machine", MachineBench(Machine(attention_parts(machine_form(load_arch("layer")))), WORDS))
+    return device_of(of("head-1pass"))
 
 
 def of(workload: str, *overrides: str, latency: int = 20) -> Layer:

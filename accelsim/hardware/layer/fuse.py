@@ -31,10 +31,7 @@ from accelsim.program.lower.program import program_of
 from accelsim.program.marked import MarkedGraph, Node, marked_graph
 from accelsim.program.semaphores import tokens
 from accelsim.units.engines import FUSE, MERGE
-from rtl.block import Block
-from rtl.layer.fuse_machine import QUEUES, FuseMachineForm, fuse_parts
-from rtl.layer.machine import Machine
-from rtl.layer.machine_bench import MachineBench
+from rtl.layer.fuse_machine import QUEUES, FuseMachineForm
 from rtl.sim.case import Job
 
 Rng = np.random.Generator
@@ -81,10 +78,6 @@ class FuseLayer:
     def cycles(self) -> int:
         """Cycles of the program at depth `cycle`."""
         return self.graph.ticks
-
-    def bench(self, words: int) -> Block:
-        """The machine before a memory of so many words."""
-        return MachineBench(Machine(fuse_parts(self.form)), words)
 
     def job(self, rng: Rng, words: int) -> Job:
         """A run on random tensors."""

@@ -30,9 +30,6 @@ from accelsim.program.instruction import Instruction
 from accelsim.program.lower.program import program_of
 from accelsim.program.marked import MarkedGraph, marked_graph
 from accelsim.program.model import Program
-from rtl.block import Block
-from rtl.layer.machine import Machine, attention_parts
-from rtl.layer.machine_bench import MachineBench
 from rtl.layer.machine_form import MachineForm
 from rtl.sim.case import Job
 
@@ -69,10 +66,6 @@ class Layer:
     def words(self) -> int:
         """Words of memory that it needs: a power of two."""
         return 1 << max(1, (-(-self.places.bytes // WORD_BYTES) - 1).bit_length())
-
-    def bench(self, words: int) -> Block:
-        """The machine before a memory of so many words."""
-        return MachineBench(Machine(attention_parts(self.form)), words)
 
     def job(self, rng: Rng, words: int) -> Job:
         """A run on random tensors."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,10 @@ from accelsim.simulate import load_named, placed
 from rtl.bench import Case, Device, Result, device, simulate
 from rtl.bench.runner import X_SEEDS
 from rtl.bench.waves import Axis, wave_name
+from rtl.layer.fuse_machine import FuseMachineForm, fuse_parts
+from rtl.layer.machine import Machine, attention_parts
+from rtl.layer.machine_bench import MachineBench
+from rtl.layer.machine_form import MachineForm
 
 CASES, FULL = 20, 100
 WORKLOADS = {"false": "head-1pass", "true": "causal-head-1pass"}
@@ -110,8 +115,7 @@ def verify_layer(
         AccelsimError: sizes or settings that the machine cannot run, or a missing tool.
     """
     start, rng = time.monotonic(), np.random.default_rng(seed)
-    drawn = settings(arch, overrides, rng, cases)
-    layers = [layer_at(arch, setting) for setting in drawn]
+    drawn, layers = zip(*_heads(arch, overrides, rng, cases), strict=True)
     forms = {layer.form for layer in layers}
     if len(forms) != 1:
         raise AccelsimError(f"{arch}: the cases need machines that differ")
@@ -164,22 +168,24 @@ def settings(arch: str, overrides: Sequence[str], rng: Rng, cases: int) -> list[
     Raises:
         AccelsimError: `causal` that is neither true nor false, or what is given refused with whatever is drawn.
     """
+    return [setting for setting, _ in _heads(arch, overrides, rng, cases)]
+
+
+def _heads(arch: str, overrides: Sequence[str], rng: Rng, cases: int) -> list[tuple[Setting, Layer | FuseLayer]]:
     given = {split_override(text)[0]: text.partition("=")[2] for text in overrides}
     causal = given.pop("causal", None)
     if causal not in (None, *WORKLOADS):
         raise AccelsimError(f'--set causal: must be true or false, got "{causal}"')
-    found: list[Setting] = []
+    found: list[tuple[Setting, Layer | FuseLayer]] = []
     refused = 0
     while len(found) < cases:
         setting = _drawn(arch, given, causal, rng)
         try:
-            layer_at(arch, setting)
+            found.append((setting, layer_at(arch, setting)))
         except AccelsimError:
             refused += 1
             if refused > MOST_REFUSED and not found:
                 raise
-        else:
-            found.append(setting)
     return found
 
 
@@ -245,7 +251,14 @@ def layer_at(arch: str, setting: Setting) -> Layer | FuseLayer:
 
 def device_of(layer: Layer | FuseLayer) -> Device:
     """The machine in its bench, for the simulator."""
-    return device(DEVICE, layer.bench(WORDS))
+    return _device_of(layer.form)
+
+
+@lru_cache(maxsize=4)
+def _device_of(form: MachineForm | FuseMachineForm) -> Device:
+    """Memoised, since it takes seconds: heads of all sizes run on the same machine."""
+    parts = fuse_parts(form) if isinstance(form, FuseMachineForm) else attention_parts(form)
+    return device(DEVICE, MachineBench(Machine(parts), WORDS))
 
 
 def pins(setting: Setting, arch: str) -> Mapping[str, int]:
