@@ -12,15 +12,14 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from cocotb.triggers import Timer
-
 from rtl.sim.case import Beats, Case, Job, Observed
+from rtl.sim.steps import Step
 from rtl.sim.wire import Wire
 
 IDLE_EDGES = 32  # edges after the last expected transfer, in which no other may come
 PATIENCE = 250  # edges without any transfer after which a run counts as stuck, at least
 
-_STEP = Timer(1, unit="step")
+_STEP = Step()
 Port = tuple[bool, int, Wire, Wire, Wire | None]
 """Of a stream: whether it is an input, width, valid, ready, and the payload where it has any bits."""
 
