@@ -8,7 +8,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 
 from rtl.formal import Claims
-from rtl.fuse import FuseArray, FuseForm, Step
+from rtl.fuse import FuseArray, FuseForm, FusePe, Step
 from rtl.fuse.element import EXP_OPS
 from rtl.fuse.grid import FuseGrid
 
@@ -19,6 +19,13 @@ LAST_TURN = len(EXP_OPS) - 1
 def bare(form: FuseForm) -> FuseForm:
     """The same array without any register that could be left out."""
     return replace(form, input_registers=0, output_registers=0)
+
+
+class Blind(FusePe):
+    """An element that only passes on, for proofs of when beats move."""
+
+    def _work(self, m: Module) -> None:
+        m.d.sync += self.below.eq(self.above)
 
 
 class Changed(FuseArray):

@@ -9,7 +9,7 @@ from amaranth.lib import wiring
 
 from accelsim.program.instruction import OPS
 from rtl.formal import Claims
-from rtl.fuse import FuseArray, FusePe
+from rtl.fuse import FuseArray
 from rtl.fuse.element import EXP_OPS
 from rtl.fuse.grid import FuseGrid
 from rtl.layer.fuse_array import TRANSPOSE, FuseEngine, Work
@@ -77,13 +77,6 @@ def orders_fit(claims: Claims, engine: wiring.Component) -> None:
     claims.always("orders_fit", ~starts | engine.orders.i.ready)
     claims.always("results_have_orders", ~engine.array.result.valid | engine.orders.o.valid)
     claims.reached("orders_are_full", starts & (engine.orders.level == engine.form.under_way - 1))
-
-
-class Blind(FusePe):
-    """An element that only passes on, for proofs of when beats move."""
-
-    def _work(self, m: Module) -> None:
-        m.d.sync += self.below.eq(self.above)
 
 
 class Shallow(FuseEngine):

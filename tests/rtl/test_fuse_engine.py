@@ -25,10 +25,10 @@ from rtl.layer.fuse_array_form import FuseEngineForm
 from rtl.layer.fuse_array_unit import FuseEngineUnit, row_layout
 from rtl.mutation import mutants, run_mutants, run_variants
 from rtl.verilog import lint
+from tests.rtl.fuse_array import Blind
 from tests.rtl.fuse_engine import (
     TIMING,
     TINY,
-    Blind,
     Forgetful,
     Shallow,
     anything_enters,
