@@ -252,27 +252,32 @@ def test_no_path_from_ready_to_valid(name: str) -> None:
     check_ready_paths(FuseEngineUnit(FORMS[name]))
 
 
-def test_no_beat_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of all programs so long that SLN can meet the beats before it; how long its turns last is for simulation.
-
-    Whatever the elements work out, of which nothing decides when a beat enters.
-    """
+@pytest.fixture
+def blind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elements only pass on: nothing that they work out decides when a beat enters."""
     monkeypatch.setattr("rtl.fuse.grid.FusePe", Blind)
+
+
+@pytest.mark.usefixtures("blind")
+def test_no_beat_waits() -> None:
+    """Of all programs so long that SLN can meet the beats before it; how long its turns last is for simulation."""
     assert prove(FuseEngine(TINY), beats_enter, 11, "bounded").holds
     assert prove(FuseEngine(TINY), beats_enter, 36, "cover").holds
 
 
-def test_weights_before_their_scores_would_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rtl.fuse.grid.FusePe", Blind)
+@pytest.mark.usefixtures("blind")
+def test_weights_before_their_scores_would_wait() -> None:
     proof = prove(FuseEngine(TINY), anything_enters, 12, "bounded")
     assert (proof.verdict, proof.broken) == ("refuted", ("beats_enter",))
 
 
+@pytest.mark.usefixtures("blind")
 def test_orders_have_places_and_need_them() -> None:
     assert prove(FuseEngine(TINY), orders_fit, 14, "bounded").holds
     assert prove(FuseEngine(TINY), orders_fit, 16, "cover").holds
 
 
+@pytest.mark.usefixtures("blind")
 @pytest.mark.parametrize(("kind", "claims", "broken"), [(Shallow, orders_fit, "orders_fit")])
 def test_a_broken_engine_is_refuted(kind: type[FuseEngine], claims: Properties, broken: str) -> None:
     proof = prove(kind(TINY), claims, 14, "bounded")
