@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import pytest
@@ -31,12 +33,13 @@ def wrong(results: list[Result]) -> list[str]:
     return [f"{result.case.name}: {result.failures[0]}" for result in results if result.failures]
 
 
-def graphs(number: int, seed: int) -> list[MarkedGraph]:
+@cache
+def graphs(number: int, seed: int) -> tuple[MarkedGraph, ...]:
     rng = np.random.default_rng(seed)
-    return [BENCH.shape(SETUPS[0], rng) for _ in range(number)]
+    return tuple(BENCH.shape(SETUPS[0], rng) for _ in range(number))
 
 
-def case(name: str, found: list[MarkedGraph]) -> Case:
+def case(name: str, found: Sequence[MarkedGraph]) -> Case:
     rng = np.random.default_rng(0)
     return Case(name, "sequencer_0", tuple(BENCH.job(SETUPS[0], graph, rng) for graph in found))
 
