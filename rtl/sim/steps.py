@@ -1,4 +1,4 @@
-"""Coroutines that go on at every step of the simulator."""
+"""Coroutines that go on at every step of the simulator; by an interface of cocotb that holds for the pinned version."""
 
 from __future__ import annotations
 

@@ -38,8 +38,8 @@ class Law:
 def mean_cycles(params: QuickParams, n: int, k: int) -> Fraction:
     """The mean cycles of SELECT, by the recurrence itself; for small n.
 
-    >>> float(mean_cycles(QuickParams(lanes=1, overhead=0), 3, 2))
-    4.0
+    >>> mean_cycles(QuickParams(lanes=1, overhead=0), 3, 2)  # 3, and in two of three cases 2, and then in half of them 1
+    Fraction(14, 3)
     """
     weights = distribution(params, n, k)
     return sum((cycles * weight for cycles, weight in weights.items()), Fraction(0))
