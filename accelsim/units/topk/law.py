@@ -38,7 +38,7 @@ class Law:
 def mean_cycles(params: QuickParams, n: int, k: int) -> Fraction:
     """The mean cycles of SELECT, by the recurrence itself; for small n.
 
-    >>> mean_cycles(QuickParams(lanes=1, overhead=0), 3, 2)  # 3, and in two of three cases 2, and then in half of them 1
+    >>> mean_cycles(QuickParams(lanes=1, overhead=0), 3, 2)  # 3, in two of three cases then 2, in half of these 1
     Fraction(14, 3)
     """
     weights = distribution(params, n, k)
