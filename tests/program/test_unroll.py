@@ -14,8 +14,8 @@ from accelsim.einsum.ast import Int
 from accelsim.errors import AccelsimError
 from accelsim.program import unroll
 from accelsim.program.execute import Run, execute
-from accelsim.program.model import Body, Buffer, Loop, Order, Par, Program, Seq, Task, Tree, bodies, children
 from accelsim.program.line import NAME
+from accelsim.program.model import Body, Buffer, Loop, Order, Par, Program, Seq, Task, Tree, bodies, children
 from accelsim.program.read import read_program
 from accelsim.program.text import render_program
 from accelsim.program.unroll import queues, unrolled
