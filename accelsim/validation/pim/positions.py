@@ -13,8 +13,8 @@ PLACES = ("bank-pim", "bank-group-pim", "logic-pim")
 WEIGHTS = ("N=16384", "K=4096")
 HEAD = ("flops a byte", *(f"{place}{of}" for place in PLACES for of in (" published", "")), "best published", "best")
 NOTES = (
-    "The best place is the same everywhere: banks up to 4 flops a byte, the logic die from 8 on. Ours has one energy of",
-    "a multiplication; those published for DRAM dies grow faster, so that banks are the worst place there from 16 on.",
+    "The best place is the same everywhere: banks up to 4 flops a byte, the logic die from 8 on. Ours has one energy",
+    "of a multiplication; those published for DRAM dies grow faster, so that banks are the worst place there from 16 on.",
 )
 
 
