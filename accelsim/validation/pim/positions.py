@@ -14,7 +14,7 @@ WEIGHTS = ("N=16384", "K=4096")
 HEAD = ("flops a byte", *(f"{place}{of}" for place in PLACES for of in (" published", "")), "best published", "best")
 NOTES = (
     "The best place is the same everywhere: banks up to 4 flops a byte, the logic die from 8 on. Ours has one energy",
-    "of a multiplication; those published for DRAM dies grow faster, so that banks are the worst place there from 16 on.",
+    "of a multiplication; those published for DRAM dies grow faster, and banks are the worst place there from 16 on.",
 )
 
 
