@@ -18,6 +18,7 @@ ORDER = (
     "schema",
     "overrides",
     "shipped",
+    "document",
     "jit",
     "pool",
     "formats",

@@ -12,6 +12,7 @@ from accelsim.cluster.part import Batch, Part
 from accelsim.cluster.units import NOTHING, Spent, near_energy, on_near, on_processor
 from accelsim.memory.pim_run import run_attention
 from accelsim.memory.pim_stream import Attention
+from accelsim.units.roofline import Product
 
 
 def attention_costs(part: Part, batch: Batch, projection: Spent) -> dict[str, Spent]:
@@ -25,7 +26,7 @@ def attention_costs(part: Part, batch: Batch, projection: Spent) -> dict[str, Sp
 def _together(part: Part, projection: Spent, attention: Spent, transfer: Spent, prompts: Spent) -> dict[str, Spent]:
     parts = {"projection": projection, "attention": attention, "transfer": transfer}
     if part.system.policy.overlap == "heads":
-        parts = overlapped(parts, _copies(part))
+        parts = overlapped(parts, _scores(part).copies)
     parts["prompts"] = _seen(part, prompts, attention)
     return {name: spent for name, spent in parts.items() if spent != NOTHING}
 
@@ -70,7 +71,7 @@ def _near(part: Part, near: Near, batch: Batch) -> Spent:
 
 def _command_seconds(part: Part, commands: Commands, batch: Batch) -> float:
     """Pairs of key head and sequence are dealt to the stacks of a node; the queries of a pair share its keys."""
-    product = next(kernel.product for kernel in part.attention_kernels(1, 1) if kernel.product)
+    product = _scores(part)
     pairs = ceil(batch.sequences * product.copies * part.system.devices / commands.stacks)
     work = Attention(pairs, batch.length, product.depth, int(product.element_bytes), group=product.rows)
     return run_attention(commands.stack, work).cycles * commands.stack.period_ps * 1e-12
@@ -86,9 +87,9 @@ def _transfer(part: Part, near: Near, batch: Batch) -> Spent:
     return Spent(size / near.link_bytes_per_s, {} if each is None else {"link": size * each})
 
 
-def _copies(part: Part) -> int:
-    """Heads of keys on a device."""
-    return next(kernel.product.copies for kernel in part.attention_kernels(1, 1) if kernel.product)
+def _scores(part: Part) -> Product:
+    """Of one query: its copies are the heads of keys on a device, its rows the queries of a head."""
+    return next(kernel.product for kernel in part.attention_kernels(1, 1) if kernel.product)
 
 
 def _prompts(part: Part, batch: Batch) -> Spent:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from accelsim.cluster.model import Model, System
 from accelsim.cluster.part import Batch
-from accelsim.cluster.step import step_costs
+from accelsim.cluster.step import StepCost, step_costs
 from accelsim.cluster.units import add_up
 from accelsim.errors import AccelsimError
 
@@ -39,10 +39,13 @@ def decode(system: System, model: Model, sequences: int, lengths: tuple[int, int
     Raises:
         AccelsimError: no sequences, or lengths that are not ascending from 1.
     """
+    return _decoded(step_costs(system, model), sequences, lengths)
+
+
+def _decoded(cost_of: Callable[[Batch], StepCost], sequences: int, lengths: tuple[int, int]) -> Decoding:
     first, last = lengths
     if sequences < 1 or not 1 <= first <= last:
         raise AccelsimError(f"needs sequences, and lengths from 1 upwards; got {sequences} and {first} to {last}")
-    cost_of = step_costs(system, model)
     costs = [cost_of(Batch(sequences, length)) for length in _spread(first, last)]
     seconds = sum(cost.seconds for cost in costs) / len(costs)
     return Decoding(
@@ -70,8 +73,8 @@ def closed_loop(system: System, model: Model, sequences: int, prompt: int, outpu
     """
     if min(prompt, output) < 1:
         raise AccelsimError(f"prompt and output must be at least 1, got {prompt} and {output}")
-    running = decode(system, model, sequences, (prompt + 1, prompt + max(1, output - 1)))
     cost_of, length = step_costs(system, model), prompt + (output + 1) // 2
+    running = _decoded(cost_of, sequences, (prompt + 1, prompt + max(1, output - 1)))
     with_prompt = cost_of(Batch(max(1, sequences - 1), length, 1, prompt))
     without = cost_of(Batch(sequences, length))
     often = sequences / output

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, prod
 
-from accelsim.einsum.ast import Access, BinaryOp, Coordinate, IndexExpr, IndexOp, Lookup, MapCall
+from accelsim.einsum.ast import Access, BinaryOp, Lookup
 from accelsim.einsum.cascade import Cascade, Einsum
 from accelsim.einsum.operators import operators
 from accelsim.einsum.types import DataType
+from accelsim.einsum.walk import coordinates, walk
 from accelsim.errors import AccelsimError
 from accelsim.units.roofline import Product
 
@@ -70,9 +71,9 @@ def plans_of(cascade: Cascade, types: Mapping[str, DataType]) -> tuple[Plan, ...
 
 
 def _is_special(cascade: Cascade, line: Einsum) -> bool:
-    indices = (index.expr for access in (line.target, *line.reads) for index in access.indices)
+    gathers = any(isinstance(item, Lookup) for item in walk(line.target, *line.reads))
     of_parts = any(rank in cascade.splits for rank in line.coordinates)
-    return of_parts or line.where is not None or line.tensor in cascade.generative or any(map(_gathers, indices))
+    return of_parts or line.where is not None or line.tensor in cascade.generative or gathers
 
 
 def fused_plan(cascade: Cascade, types: Mapping[str, DataType], einsums: Sequence[str]) -> Plan:
@@ -203,8 +204,8 @@ def _shape(cascade: Cascade, types: Mapping[str, DataType], line: Einsum) -> _Sh
     assert operands is not None
     left, right = (list(_dimensions(cascade, access)) for access in operands)
     made = [rank for rank in line.coordinates if rank not in line.reduced]
-    rows = [rank for rank in made if any(rank in coordinates for coordinates, _ in left)]
-    copies = tuple(dimension for coordinates, dimension in right if coordinates & set(rows))
+    rows = [rank for rank in made if any(rank in names for names, _ in left)]
+    copies = tuple(dimension for names, dimension in right if names & set(rows))
     cols = tuple(rank for rank in made if rank not in rows)
     return _Shape(copies, tuple(rows), cols, tuple(line.reduced), _element_bytes(types, line, operands))
 
@@ -219,29 +220,7 @@ def _element_bytes(types: Mapping[str, DataType], line: Einsum, operands: Sequen
 def _dimensions(cascade: Cascade, access: Access) -> Iterator[tuple[frozenset[str], str]]:
     """The coordinates in each index of an access, and the tensor's own coordinate there."""
     for index, rank in zip(access.indices, cascade.tensors[access.tensor], strict=True):
-        yield frozenset(_names(index.expr)), rank
-
-
-def _names(expr: IndexExpr) -> Iterator[str]:
-    match expr:
-        case Coordinate(name):
-            yield name
-        case IndexOp(_, left, right):
-            yield from _names(left)
-            yield from _names(right)
-        case MapCall(_, argument, _):
-            yield from _names(argument)
-
-
-def _gathers(expr: IndexExpr) -> bool:
-    match expr:
-        case Lookup():
-            return True
-        case IndexOp(_, left, right):
-            return _gathers(left) or _gathers(right)
-        case MapCall(_, argument, _):
-            return _gathers(argument)
-    return False
+        yield frozenset(coordinates(index)), rank
 
 
 def _flops(line: Einsum) -> int:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
-from pathlib import Path
 
 from accelsim.cluster.model import (
     Commands,
@@ -16,13 +14,11 @@ from accelsim.cluster.model import (
     Processor,
     System,
 )
+from accelsim.document import resolved_document
 from accelsim.errors import AccelsimError
 from accelsim.memory.pim import load_stack
-from accelsim.overrides import apply_set, resolve_base, split_override
-from accelsim.schema import check_schema
-from accelsim.shipped import find_file, looks_like_path
 from accelsim.units.roofline import Roofline, Tiling
-from accelsim.yamlfile import Node, load_file
+from accelsim.yamlfile import Node
 
 SYSTEMS = "clusters"
 REQUIRED = ("schema", "name", "description", "source", "devices", "nodes", "processor", "link", "near", "policy")
@@ -47,20 +43,7 @@ def load_system(name: str, overrides: Sequence[str] = ()) -> System:
 
 def load_document(name: str, overrides: Sequence[str] = ()) -> Node:
     """The file of a system, its base followed and `path=value` texts applied."""
-    path = find_file(name, SYSTEMS, "cluster")
-    document = load_file(path)
-    check_schema(document, "cluster")
-    document = resolve_base(document, partial(_base, path.parent))
-    for text in overrides:
-        where, value = split_override(text)
-        document = apply_set(document, where.removeprefix("cluster."), value)
-    return document
-
-
-def _base(folder: Path, name: str) -> Node:
-    document = load_file(folder / name if looks_like_path(name) else find_file(name, SYSTEMS, "cluster"))
-    check_schema(document, "cluster")
-    return document
+    return resolved_document(name, SYSTEMS, "cluster", "cluster", overrides)
 
 
 def read_system(document: Node) -> System:

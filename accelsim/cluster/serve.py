@@ -155,10 +155,11 @@ class _Source:
         if self.traffic.per_s is not None:
             return []
         requests = [self._drawn(0.0) for _ in range(self.traffic.sequences)]
-        for request in requests:
-            request.done = int(self.random.integers(1, request.output + 1)) if request.output > 1 else 0
-            request.done, request.from_start = min(request.done, request.output - 1) or 1, True
-        return [request for request in requests if request.done < request.output]
+        running = [request for request in requests if request.output > 1]
+        for request in running:
+            request.done = min(int(self.random.integers(1, request.output + 1)), request.output - 1)
+            request.from_start = True
+        return running
 
     def arrived(self, now: float, places: int) -> list[_Request]:
         """At most so many requests that have come by now."""

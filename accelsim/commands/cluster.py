@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from accelsim.commands.reply import Reply
 from accelsim.errors import AccelsimError, Mark
@@ -66,15 +66,17 @@ def run(arguments: argparse.Namespace) -> Reply:
 
 
 def _asked(overrides: Sequence[str]) -> tuple[Asked, list[str]]:
-    asked, paths = Asked(), []
+    said: dict[str, Any] = {}
+    paths = []
     for text in overrides:
         key, node = split_override(text)
         if key in COUNTS:
-            asked = replace(asked, **{key: node.positive_integer()})
+            said[key] = node.positive_integer()
         elif key in NUMBERS:
-            asked = replace(asked, **{key: float(node.number())})  # type: ignore[arg-type]
+            said[key] = float(node.number())
         else:
             paths.append(text)
+    asked = Asked(**said)
     _check(asked)
     return asked, paths
 

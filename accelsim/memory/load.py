@@ -6,16 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import partial
 from math import ceil
-from pathlib import Path
 
+from accelsim.document import resolved_document
 from accelsim.errors import AccelsimError, nearest
 from accelsim.memory.addresses import read_map
 from accelsim.memory.expression import evaluate
 from accelsim.memory.model import SCOPES, TABLED, Command, Constraint, Device, Energy, Organisation, Refresh
-from accelsim.overrides import apply_set, resolve_base, split_override
-from accelsim.schema import check_schema
-from accelsim.shipped import find_file, looks_like_path
-from accelsim.yamlfile import Node, load_file
+from accelsim.yamlfile import Node
 
 KIND = "arch_configs/dram"
 REQUIRED = (
@@ -48,14 +45,7 @@ def load_device(name: str, organisation: str | None, timing: str | None, overrid
 
 def load_document(name: str, overrides: Sequence[str] = ()) -> Node:
     """The file of a standard, its base followed and `path=value` texts applied."""
-    path = find_file(name, KIND, "DRAM standard")
-    document = load_file(path)
-    check_schema(document, "dram")
-    document = resolve_base(document, partial(_base, path.parent))
-    for text in overrides:
-        where, value = split_override(text)
-        document = apply_set(document, where.removeprefix("dram."), value)
-    return document
+    return resolved_document(name, KIND, "dram", "DRAM standard", overrides)
 
 
 def read_all(document: Node) -> list[Device]:
@@ -66,12 +56,6 @@ def read_all(document: Node) -> list[Device]:
         for organisation in entries["organisations"].mapping()
         for timing in entries["timings"].mapping()
     ]
-
-
-def _base(folder: Path, name: str) -> Node:
-    document = load_file(folder / name if looks_like_path(name) else find_file(name, KIND, "DRAM standard"))
-    check_schema(document, "dram")
-    return document
 
 
 def read_device(document: Node, organisation: str | None, timing: str | None) -> Device:

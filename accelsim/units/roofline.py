@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from math import ceil, prod
+from math import ceil
 from typing import Annotated, NamedTuple
 
 from accelsim.errors import AccelsimError
@@ -167,7 +167,7 @@ def _fitting(product: Product, sides: tuple[int, ...], capacity: int, depth: int
     """Tiles whose operands, `depth` deep, and results fit; the smallest one in any case."""
     size = product.element_bytes
     for rows, cols in _pairs(product, sides):
-        if prod((rows, cols, size)) + (rows + cols) * depth * size <= capacity or (rows, cols) == (sides[0], sides[0]):
+        if (rows * cols + (rows + cols) * depth) * size <= capacity or (rows, cols) == (sides[0], sides[0]):
             yield rows, cols
 
 

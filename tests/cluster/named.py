@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 from accelsim.cluster import Model, System, load_model, load_system
 from accelsim.cluster.model import Link, Near
@@ -29,8 +30,8 @@ def part(of: System, name: str, step: str = "attention", layer: int = 0) -> Part
     return Part(of, model(name), next(one for one in model(name).layers[layer].steps if one.name == step))
 
 
-def with_policy(of: System, **changed: object) -> System:
-    return replace(of, policy=replace(of.policy, **changed))  # type: ignore[arg-type]
+def with_policy(of: System, **changed: Any) -> System:
+    return replace(of, policy=replace(of.policy, **changed))
 
 
 def placed(of: System, **places: str) -> System:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -32,10 +33,10 @@ def answer(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, s
     return (status, *capsys.readouterr())
 
 
-def document(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, object]:
+def document(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
     status, text, error = answer(capsys, *words, "--json")
     assert (status, error) == (0, "")
-    found: dict[str, object] = json.loads(text, parse_constant=pytest.fail)
+    found: dict[str, Any] = json.loads(text, parse_constant=pytest.fail)
     assert found["schema"] == 1
     return found
 
@@ -95,8 +96,8 @@ def test_against_another_system(capsys: pytest.CaptureFixture[str], words: list[
         "cluster": "h100-node",
         "tokens_per_s": theirs["tokens_per_s"],
         "energy_pj_per_token": energies[1],
-        "speedup": ours["tokens_per_s"] / theirs["tokens_per_s"],  # type: ignore[operator]
-        "energy_ratio": energies[0] / energies[1],  # type: ignore[operator]
+        "speedup": ours["tokens_per_s"] / theirs["tokens_per_s"],
+        "energy_ratio": energies[0] / energies[1],
     }
 
 
@@ -138,9 +139,9 @@ def test_paths_in_the_file_of_the_system(capsys: pytest.CaptureFixture[str]) -> 
     """Twice the rounds of an all-reduce take twice the time; the system beside it stays as it is."""
     words = [*DECODE, "--against", "duplex"]
     links = [document(capsys, *words, "--set", f"link.rounds={rounds}") for rounds in (2, 4)]
-    seconds = [found["seconds_by"]["link"] for found in links]  # type: ignore[index]
+    seconds = [found["seconds_by"]["link"] for found in links]
     assert seconds[1] == 2 * seconds[0]
-    assert links[0]["against"]["tokens_per_s"] == links[1]["against"]["tokens_per_s"]  # type: ignore[index]
+    assert links[0]["against"]["tokens_per_s"] == links[1]["against"]["tokens_per_s"]
 
 
 @pytest.mark.parametrize(

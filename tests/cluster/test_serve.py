@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -181,7 +182,7 @@ def test_rounding_keeps_the_order(one: int, other: int) -> None:
         ({"per_s": 0.0}, "spread must be from 0 to below 1, per_s above 0"),
     ],
 )
-def test_traffic_that_is_none_is_refused(changed: dict[str, float], message: str) -> None:
+def test_traffic_that_is_none_is_refused(changed: dict[str, Any], message: str) -> None:
     with pytest.raises(AccelsimError) as caught:
-        served(replace(LOOP, **changed))  # type: ignore[arg-type]
+        served(replace(LOOP, **changed))
     assert caught.value.message == message

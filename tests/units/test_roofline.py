@@ -6,13 +6,14 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import product as pairs
 from math import ceil
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accelsim.errors import AccelsimError
-from accelsim.units.roofline import Cost, Product, Roofline, Tiling, product_cost, stream_cost, traffic
+from accelsim.units.roofline import Cost, Moved, Product, Roofline, Tiling, product_cost, stream_cost, traffic
 
 SIDES = (8, 16, 32, 64, 128)
 TILING = Tiling(SIDES, cores=10, core_bytes=32 << 10, shared_bytes=256 << 10, waves=("compute",), register_side=16)
@@ -37,8 +38,8 @@ def bounds(roofline: Roofline, work: Product) -> tuple[float, float]:
     return arithmetic, compulsory(work) / (roofline.bandwidth_efficiency * roofline.bytes_per_s)
 
 
-def tiled(**changed: object) -> Roofline:
-    return replace(TILED, tiling=replace(TILING, **changed))  # type: ignore[arg-type]
+def tiled(**changed: Any) -> Roofline:
+    return replace(TILED, tiling=replace(TILING, **changed))
 
 
 @given(products)
@@ -135,8 +136,8 @@ def searched(roofline: Roofline, work: Product) -> Cost:
     if "bandwidth" in tiling.waves:
         moving /= float(busy)
     side = tiling.register_side
-    moved = (memory, cut(work, rows, cols), cut(work, side, side))
-    return Cost(max(arithmetic, moving), work.flops, moved, arithmetic > moving)  # type: ignore[arg-type]
+    moved = Moved(memory, cut(work, rows, cols), cut(work, side, side))
+    return Cost(max(arithmetic, moving), work.flops, moved, arithmetic > moving)
 
 
 def fitting(sides: set[int], capacity: int, depth: int) -> list[tuple[int, int]]:
