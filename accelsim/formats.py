@@ -90,9 +90,14 @@ class FloatFormat:
         return (1 << self.exponent) - 1
 
     @property
+    def infinity(self) -> int:
+        """The code of positive infinity."""
+        return self.special << self.fraction
+
+    @property
     def nan(self) -> int:
         """The code of the one NaN."""
-        return (self.special << self.fraction) | (1 << (self.fraction - 1))
+        return self.infinity | (1 << (self.fraction - 1))
 
 
 BF16 = FloatFormat(8, 7)

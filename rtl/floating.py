@@ -45,11 +45,6 @@ class Float:
         return self.code[-1]
 
     @property
-    def magnitude(self) -> Value:
-        """Larger for the larger of two numbers without sign, and largest for NaN."""
-        return self.code[:-1]
-
-    @property
     def exponent(self) -> Value:
         return self.code[self.form.fraction : -1]
 
@@ -87,7 +82,7 @@ def float_code(form: FloatFormat, sign: Value, exponent: Value, fraction: Value,
     `up` is added to the fraction, from where it may carry into the exponent and up to infinity.
     """
     inside = (Cat(fraction, exponent[: form.exponent]) + up)[: form.width - 1]
-    bounded = Mux(exponent >= form.special, form.special << form.fraction, Mux(exponent <= 0, 0, inside))
+    bounded = Mux(exponent >= form.special, form.infinity, Mux(exponent <= 0, 0, inside))
     return Cat(bounded[: form.width - 1], sign)
 
 
@@ -118,7 +113,7 @@ class FloatProduct(Block):
         bias = Const(result.bias - 2 * self.operand.bias)
         exponent = wire(m, "exponent", Mux(significand == 0, 0, a.exponent + b.exponent + high + bias))
         code = float_code(result, sign, exponent, aligned)
-        infinite = Cat(Const(result.special << result.fraction, result.width - 1), sign)
+        infinite = Cat(Const(result.infinity, result.width - 1), sign)
         void = a.special & ~b.present | b.special & ~a.present
         special = Mux(a.nan | b.nan | void, result.nan, infinite)
         m.d.comb += self.product.eq(Mux(a.special | b.special, special, code))
@@ -189,7 +184,7 @@ class FloatSum(Block):
         up = rest[-1] & (rest[:-1].any() | fraction[0])
         exponent = wire(m, "exponent", large.exponent + 1 - zeros)
         code = float_code(self.form, large.sign, exponent, fraction, up)
-        infinite = Cat(Const(self.form.special << self.form.fraction, self.form.width - 1), large.sign)
+        infinite = Cat(Const(self.form.infinity, self.form.width - 1), large.sign)
         zero = Cat(Const(0, self.form.width - 1), large.zero_sign)
         finite = Mux(normal[-1], code, zero)
         return Mux(large.nan, self.form.nan, Mux(large.exponent == self.form.special, infinite, finite))

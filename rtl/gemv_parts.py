@@ -149,7 +149,7 @@ class Turns(Block):
 class LaneSum(Block):
     """The sum of products of lanes at every edge, without streams: neighbours in pairs, level by level.
 
-    Latency `product_stages` + `adder.depth` for each level of the tree edges.
+    Latency: `product_stages` edges, and `adder.depth` for each level of the tree.
 
     Ports:
         goes: input, whether its registers move.

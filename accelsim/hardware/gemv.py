@@ -11,7 +11,7 @@ import numpy as np
 from accelsim.formats import BF16, FP32
 from accelsim.golden.fixed import Codes
 from accelsim.golden.floating import to_bf16
-from accelsim.golden.gemv import gemv
+from accelsim.golden.gemv import gemv, in_beats
 from accelsim.hardware.draw import few_or_many
 from accelsim.hardware.exp import last_of
 from accelsim.hardware.plain import from_plain, to_plain
@@ -30,7 +30,7 @@ PAIRS = 40  # of special weights, in the rows of a job
 FEW = to_bf16([s * 2.0**e for s in (1, -1) for e in (0, -11, -12, -23, -24)])  # sums that are ties, and that cancel
 UP, DOWN = 2.0 ** (FP32.bias / 2), 2.0 ** (1 - FP32.bias / 2)  # products, and sums of two, about the ends of the range
 NEGATIVE = 1 << (BF16.width - 1)
-INFINITY = BF16.special << BF16.fraction
+INFINITY = BF16.infinity
 SPECIAL = np.array(
     [
         *(sign | code for sign in (0, NEGATIVE) for code in (0, 1, (1 << BF16.fraction) - 1, INFINITY, INFINITY - 1)),
@@ -118,7 +118,7 @@ def corners(setup: GemvSetup, rng: Rng) -> Iterator[tuple[Matrix, Streams]]:
 def streams_of(setup: GemvSetup, weights: Codes, vectors: Codes) -> Streams:
     """Weights [rows, elements] and vectors [vectors, elements] as the streams carry them; zeros past the end."""
     form, job = setup.form, Matrix(*weights.shape)
-    w, x = (in_words(form.lanes, codes) for codes in (weights, vectors))
+    w, x = (in_beats(codes, form.lanes) for codes in (weights, vectors))
     rows, places, ends = turns(setup, job)
     words = x.transpose(1, 0, 2).reshape(-1, form.lanes)
     beats = {"data": w[rows, places], "ends": ends, "last": last_of(len(rows))}
@@ -127,11 +127,6 @@ def streams_of(setup: GemvSetup, weights: Codes, vectors: Codes) -> Streams:
         "x": pack(packet_layout(lanes_layout(form.lanes)), packet),
         "w": pack(weights_layout(form.lanes), beats),
     }
-
-
-def in_words(lanes: int, codes: Codes) -> Codes:
-    """[rows, elements] as [rows, words, lanes]."""
-    return np.pad(codes, ((0, 0), (0, -codes.shape[1] % lanes))).reshape(len(codes), -1, lanes)
 
 
 def turns(setup: GemvSetup, job: Matrix) -> tuple[Codes, Codes, Codes]:

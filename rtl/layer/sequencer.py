@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Out
 from accelsim.program.instruction import OPS, QUEUE_OF, QUEUES, SEMAPHORES
 from rtl.block import Block, check_size
 from rtl.layer.instruction import completion_signature, instruction_layout
+from rtl.pipeline import wire
 from rtl.streams import Fifo
 
 ERRORS = ("none", "operation", "shared", "overflow")
@@ -120,9 +121,9 @@ class Sequencer(Block):
 
     def _count(self, m: Module, fired: Mapping[str, Signal], posts: Iterable[Value]) -> None:
         """Every semaphore less what is taken, and more by what is posted at this edge."""
-        masks = [_named(m, f"posts_{place}", mask) for place, mask in enumerate(posts)]
+        masks = [wire(m, f"posts_{place}", mask) for place, mask in enumerate(posts)]
         waits = [
-            _named(m, f"takes_{queue}", Mux(fires, getattr(self, f"start_{queue}").payload.wait, 0))
+            wire(m, f"takes_{queue}", Mux(fires, getattr(self, f"start_{queue}").payload.wait, 0))
             for queue, fires in fired.items()
         ]
         for s, count in enumerate(self.counts):
@@ -136,10 +137,10 @@ class Sequencer(Block):
 
     def _take_in(self, m: Module) -> None:
         """Each instruction goes to its queue; HALT, or a full queue, lets the program run."""
-        given, entered = self.program.payload, _named(m, "entered", self.program.valid & self.program.ready)
+        given, entered = self.program.payload, wire(m, "entered", self.program.valid & self.program.ready)
         room = Signal()
         halts, known = given.op == OPS.index("HALT"), Signal()
-        clash = _named(m, "clash", self._clash(m, given, entered))
+        clash = wire(m, "clash", self._clash(m, given, entered))
         for place, (queue, fifo) in enumerate(self.queues.items()):
             numbers = [OPS.index(op) for op, of in self.queue_of.items() if of == queue]
             mine = Signal(name=f"for_{queue}")
@@ -196,10 +197,3 @@ class Sequencer(Block):
         """Whether the whole program has come in, started and completed."""
         empty = ~Cat(fifo.o.valid for fifo in self.queues.values()).any()
         return self.whole & empty & (self.pending == 0)
-
-
-def _named(m: Module, name: str, value: Value) -> Signal:
-    """A wire of its own for what is used more than once: an expression becomes logic at each place."""
-    wire = Signal.like(value, name=name)
-    m.d.comb += wire.eq(value)
-    return wire

@@ -200,7 +200,6 @@ class OneSlot(StubEngine):
 
 
 TIMING = (LateStart, LateLook, LateCount, Sluggish, LateDone)
-WAITING = (Withdrawn, Noisy)
 SEQUENCERS = (Blind, Lossy, Open, Early, Withdrawn, Impatient, Noisy, LateStart, LateLook, LateCount, Remembers, Narrow)
 ENGINES = (Sluggish, LateDone, Forgetful, OneSlot)
 

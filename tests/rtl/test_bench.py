@@ -34,6 +34,7 @@ from rtl.block import Block
 from rtl.sim.codec import case_from, observed_from, plain_case, plain_observed
 from rtl.streams import SkidBuffer
 from tests.rtl.blocks import ADDRESS, FIFO, SKID, all_cases, all_devices
+from tests.rtl.fst import variables
 
 LAYOUT = data.StructLayout({"k": data.ArrayLayout(signed(5), 3), "wide": unsigned(70), "last": 1, "none": 0})
 
@@ -271,10 +272,10 @@ def test_waves_are_kept(tmp_path: Path) -> None:
     """Of a device that has a word of Verilog as its name."""
     devices, cases = [device("large", SkidBuffer(8))], [Case("lone", "large", (job(),))]
     assert all(result.passed for result in simulate(devices, cases, x_seeds=(4,), waves=tmp_path / "waves"))
-    assert (tmp_path / "waves" / "verilator-4.fst").stat().st_size > 0
+    assert [name for name in variables((tmp_path / "waves" / "verilator-4.fst").read_bytes()) if "i_payload" in name]
     if shutil.which("iverilog"):
         assert simulate(devices, cases, sim="icarus", waves=tmp_path / "waves")[0].passed
-        assert (tmp_path / "waves" / "icarus.fst").stat().st_size > 0
+        assert [name for name in variables((tmp_path / "waves" / "icarus.fst").read_bytes()) if "i_payload" in name]
 
 
 @dataclass(frozen=True)

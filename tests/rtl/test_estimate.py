@@ -43,7 +43,7 @@ from tests.rtl import liberty
 
 TOP = "top"
 FPGA = tuple(FAMILIES)
-SIZES = ((2, 2), (4, 4))
+SIZES = ((2, 2), (2, 4), (4, 4))
 
 
 class Delay(Block):

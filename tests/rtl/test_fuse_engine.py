@@ -246,9 +246,8 @@ def test_verilog_is_clean(name: str) -> None:
     lint(found.verilog, f"dut_{found.name}")
 
 
-@pytest.mark.parametrize("name", ["small", "wide", "tall", "lone"])
+@EACH
 def test_no_path_from_ready_to_valid(name: str) -> None:
-    """Small ones: the default is `lone` with more elements and a register less."""
     check_ready_paths(FuseEngineUnit(FORMS[name]))
 
 

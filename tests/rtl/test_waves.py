@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 import struct
-import zlib
-from collections.abc import Iterator
 from fractions import Fraction
 from importlib import import_module
 from importlib.util import find_spec
@@ -18,6 +16,7 @@ from accelsim.errors import AccelsimError
 from rtl.bench.fst import fst_bytes
 from rtl.bench.waves import EDGE, FIRST_RISE, Axis, write_fst
 from tests.rtl.blocks import SEED
+from tests.rtl.fst import Changes, read, sections
 
 HEAD = """$timescale 1ps $end
  $scope module top $end
@@ -31,82 +30,6 @@ HEAD = """$timescale 1ps $end
 $enddefinitions $end
 """
 WIDTHS = {"!": 1, '"': 1, "#": 11}
-Changes = dict[int, list[tuple[int, str]]]
-
-
-def varints(data: bytes) -> Iterator[int]:
-    number = shift = 0
-    for byte in data:
-        number |= (byte & 127) << shift
-        shift += 7
-        if byte < 128:
-            yield number
-            number = shift = 0
-
-
-def sections(data: bytes) -> dict[int, bytes]:
-    found, at = {}, 0
-    while at < len(data):
-        (length,) = struct.unpack_from(">Q", data, at + 1)
-        found[data[at]] = data[at + 9 : at + 1 + length]
-        at += 1 + length
-    assert at == len(data)
-    return found
-
-
-def whole(data: bytes, length: int) -> bytes:
-    return data if len(data) == length else zlib.decompress(data)
-
-
-def read(data: bytes, widths: list[int]) -> Changes:
-    """All changes of each variable, by the description of the format."""
-    body = sections(data)[8]
-    plain, packed, number = struct.unpack(">QQQ", body[-24:])
-    times, now = [], 0
-    for step in varints(whole(body[-24 - packed : -24], plain)):
-        now += step
-        times.append(now)
-    assert len(times) == number
-    end = len(body) - 24 - packed - 8
-    (length,) = struct.unpack_from(">Q", body, end)
-    places, place, numbers = [], 0, varints(body[end - length : end])
-    for raw, size in zip(numbers, sizes(body[end - length : end]), strict=True):
-        place += (raw - (1 << 7 * size) if raw >> (7 * size - 1) else raw) >> 1
-        places.append(place)
-    frame = [next(varints(body[24:]))]
-    begin = 24
-    for _ in range(3):
-        frame.append(next(varints(body[begin:])))
-        begin += sizes(body[begin:])[0]
-    begin += frame[2]  # packed values at the beginning
-    begin += sizes(body[begin:])[0]
-    found: Changes = {}
-    for trace, (one, other) in enumerate(zip(places, [*places[1:], end - length - begin], strict=True)):
-        found[trace] = list(changes(body[begin + one : begin + other], widths[trace], times))
-    return found
-
-
-def sizes(data: bytes) -> list[int]:
-    """Bytes of each number."""
-    ends = [place for place, byte in enumerate(data) if byte < 128]
-    return [end - before for before, end in zip([-1, *ends], ends, strict=False)]
-
-
-def changes(chunk: bytes, width: int, times: list[int]) -> Iterator[tuple[int, str]]:
-    size = sizes(chunk)[0]
-    plain, rest = next(varints(chunk)), chunk[size:]
-    data, place, at = zlib.decompress(rest) if plain else rest, 0, 0
-    while at < len(data):
-        word, at = next(varints(data[at:])), at + sizes(data[at:])[0]
-        if width == 1:
-            place += word >> 4 if word & 1 else word >> 2
-            yield times[place], "xz"[word >> 1 & 7] if word & 1 else str(word >> 1 & 1)
-            continue
-        place += word >> 1
-        length = width if word & 1 else -(-width // 8)
-        bits = data[at : at + length]
-        at += length
-        yield times[place], bits.decode() if word & 1 else "".join(f"{byte:08b}" for byte in bits)[:width]
 
 
 def drawn(edges: int) -> tuple[str, Changes]:
