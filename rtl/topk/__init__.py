@@ -1,0 +1,8 @@
+"""Engines that keep the k largest scores of a job, in the order in which they came; of equal ones the first.
+
+`form` has what every engine takes and gives.
+"""
+
+from rtl.topk.form import TopkForm, command_layout, kept_layout, scores_layout
+
+__all__ = ["TopkForm", "command_layout", "kept_layout", "scores_layout"]
