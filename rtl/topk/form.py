@@ -81,7 +81,10 @@ def scores_layout(form: TopkForm) -> data.StructLayout:
 
 
 def kept_layout(form: TopkForm) -> data.StructLayout:
-    """What is kept, as `scores_layout` has it, and the `tag` of its job; every beat is full but the last."""
+    """What is kept, as `scores_layout` has it, and the `tag` of its job.
+
+    Every beat is full but the last, in which the lanes that are left are 0; for nothing there is one with `count` 0.
+    """
     return data.StructLayout({**dict(_fields(scores_layout(form))), "tag": form.tag_bits})
 
 
