@@ -16,7 +16,7 @@ from math import prod
 import numpy as np
 
 from accelsim.cost.images import Counter, View, Visit
-from accelsim.einsum.affine import NEVER, Scope, mentioned, simplify
+from accelsim.einsum.affine import NEVER, Scope, conjunction, conjuncts, mentioned, simplify
 from accelsim.einsum.ast import Index, IndexExpr, IndexOp, Int, MapCall, Predicate, Size
 from accelsim.einsum.cascade import Einsum
 from accelsim.einsum.fold import DROP, Fold
@@ -88,6 +88,11 @@ class Axis:
     def is_prefix(self) -> bool:
         """Whether the pinned digits are the outermost: then a tile is a range, and looks like the first one."""
         return self.pinned == tuple(part for part, _ in self.digits[: len(self.pinned)])
+
+    @property
+    def is_still(self) -> bool:
+        """Whether it has at most one value in every tile."""
+        return self.size == 1 or (self.pinned == tuple(part for part, _ in self.digits) and self.digits[-1][1] == 1)
 
     def lengths(self) -> Integers:
         """How many values each tile has, where tiles are ranges."""
@@ -174,8 +179,31 @@ def shares(
     joint = tuple(axis for axis in axes if axis.name in tied)
     if joint or any(look.present is not None for look in simple):
         maps = tuple((name, tuple(table)) for name, table in counter.shapes.cascade.maps.items())
-        found.append(_together(joint, simple, maps, order))
+        plain = order is None and _is_plain(simple)
+        parts = _apart(joint, simple[0]) if plain else [(joint, simple)]
+        found += [_together(axes, looks, maps, order) for axes, looks in parts]
     return tuple(found)
+
+
+def _apart(axes: Sequence[Axis], look: Look) -> list[tuple[tuple[Axis, ...], tuple[Look]]]:
+    """A mask in parts that have only coordinates in common which stand still in every tile: a factor each.
+
+    In a tile such a coordinate has one value, so `n < heads(t) and k < kept(t)` ties n to k in no tile of one t.
+    """
+    still = {axis.name for axis in axes if axis.is_still}
+    groups: list[tuple[set[str], list[Predicate]]] = []
+    for part in conjuncts(look.present) if look.present is not None else ():
+        names = {name for name in mentioned(part) if name not in still}
+        met = [group for group in groups if group[0] & names]
+        groups = [group for group in groups if group not in met]
+        groups.append((names.union(*(have for have, _ in met)), [*(one for _, parts in met for one in parts), part]))
+    found = []
+    for _, parts in groups:
+        whole = conjunction(parts)
+        seen = mentioned(*parts)
+        own = tuple(axis for axis in axes if axis.name in seen)
+        found.append((own, (Look(seen, NEVER if isinstance(whole, bool) else whole),)))
+    return found
 
 
 def simplified(look: Look, scope: Scope) -> Look:
