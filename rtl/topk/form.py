@@ -8,6 +8,7 @@ from amaranth.lib import data
 
 from accelsim.errors import AccelsimError
 from rtl.block import check_size
+from rtl.pipeline import check_stages
 
 MOST_LANES = 64
 WIDEST_SCORE = 48
@@ -61,6 +62,17 @@ class TopkForm:
     def rows(self) -> int:
         """Rows of `lanes` scores of the longest job."""
         return -(-self.most // self.lanes)
+
+
+@dataclass(frozen=True)
+class TopkStages:
+    """Registers behind the comparisons of a row with a threshold, and behind the network that closes its gaps."""
+
+    compare_stages: int = 1
+    close_stages: int = 1
+
+    def __post_init__(self) -> None:
+        check_stages(self)
 
 
 def command_layout(form: TopkForm) -> data.StructLayout:
