@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from accelsim.einsum.analysis import Analysis, analyze_shapes
-from accelsim.workload import Workload, steps
+from accelsim.workload import Workload, provenance, steps
 
 __all__ = ["Analysis", "analyze"]
 
@@ -27,4 +27,4 @@ def analyze(workload: Workload, choose: Callable[[str], str | None] = lambda fun
         analyze_shapes(step.name, step.shapes, step.types, step.cascade_name, step.tensors)
         for step in steps(workload, choose)
     )
-    return Analysis(workload.name, workload.params, tuple(found))
+    return Analysis(workload.name, workload.params, tuple(found), provenance(workload))

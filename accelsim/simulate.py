@@ -20,7 +20,7 @@ from accelsim.mapping.sense import doubts
 from accelsim.result import EinsumUse, Machine, Part, Result, Transfer, UnitUse
 from accelsim.route import Names, Overrides, names_of, route
 from accelsim.version import VERSION
-from accelsim.workload import Step, Workload, load_workload, steps
+from accelsim.workload import Step, Workload, load_workload, provenance, steps
 from accelsim.yamlfile import Node
 
 if TYPE_CHECKING:
@@ -334,7 +334,7 @@ def _entry(name: str, component: Component) -> str:
 def _provenance(arch: Arch, workload: Workload, placements: tuple[Placement, ...]) -> dict[str, str]:
     found = {
         "arch": f"{arch.name} sha256:{arch.sha256[:16]}",
-        "workload": f"{workload.name} sha256:{workload.sha256[:16]}",
+        **provenance(workload),
     }
     for placement in placements:
         mapping = placement.mapping

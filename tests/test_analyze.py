@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from accelsim.analyze import Analysis, analyze
 from accelsim.einsum.counts import count
 from accelsim.version import VERSION
 from accelsim.workload import find_workloads, load_workload, steps
+from tests.source import ROOT
 from tests.workload.shipped import without_value
 
 SIZES = ["B=2", "H=3", "E=4", "M=10", "P=10"]
@@ -36,6 +38,7 @@ def test_the_document_of_one_step() -> None:
         "operations": {},
     }
     (step,) = found.pop("steps")
+    digest = sha256((ROOT / "workloads" / "attention.yaml").read_bytes()).hexdigest()
     assert found == {
         "schema": 1,
         "kind": "analysis",
@@ -50,6 +53,7 @@ def test_the_document_of_one_step() -> None:
         "bytes": 1920,
         "bytes_by_tensor": {"Q": 480, "K": 480, "V": 480, "AV": 480},
         "intensity": 5.0,
+        "provenance": {"workload": f"attention-3pass sha256:{digest[:16]}"},
         "version": VERSION,
     }
     assert (step.pop("name"), step.pop("cascade")) == ("attention", "3pass")

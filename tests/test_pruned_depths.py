@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,14 @@ def test_a_refetch_costs_what_its_rows_cost(tmp_path: Path, share: str) -> None:
     read = result.traffic["dram"]
     low = read["KL"].read if "KL" in read else 0
     assert low == (read["KM"].read / 2 if share == "1" else 0)  # 4 of 8 bits, for every key or none
+
+
+@pytest.mark.parametrize("depth", ["bound", "analytic", "cycle"])
+def test_a_result_names_the_trace_that_was_read(tmp_path: Path, depth: str) -> None:
+    arch, mapping = machine(tmp_path)
+    (tmp_path / "kept.csv").write_text("kept\n" + "9\n" * 4)
+    path = str(tmp_path / "kept.csv")
+    traced = workload(f"workload.maps.kept={{trace: {path}, column: kept, most: M}}")
+    digest = sha256((tmp_path / "kept.csv").read_bytes()).hexdigest()
+    found = simulate(arch, traced, mapping, depth).provenance
+    assert found[f"trace.{path}"] == f"sha256:{digest[:16]}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from accelsim.einsum.cascade import Shapes
@@ -59,11 +59,16 @@ class StepAnalysis:
 
 @dataclass(frozen=True)
 class Analysis:
-    """A workload: its steps, and the sums over them (of passes and footprints the largest)."""
+    """A workload: its steps, and the sums over them (of passes and footprints the largest).
+
+    Attributes:
+        provenance: the files it was made from, with their hashes.
+    """
 
     workload: str
     params: Mapping[str, int]
     steps: tuple[StepAnalysis, ...]
+    provenance: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def macs(self) -> int:
@@ -125,6 +130,7 @@ class Analysis:
             **_summary(self),
             "einsums": [line for step in self.steps for line in step.einsums()],
             "steps": [_step_document(step) for step in self.steps],
+            "provenance": dict(self.provenance),
             "version": VERSION,
         }
 

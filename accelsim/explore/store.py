@@ -89,7 +89,7 @@ def point_keys(points: Sequence[Point], version: str) -> list[str]:
     """The key of every point: SHA-256 of all that its result depends on.
 
     That is the schema of the store, the program's version, the point, and the documents behind its names with their
-    bases followed. The mapping is chosen while running, so every shipped mapping counts.
+    bases followed and the traces that they read. The mapping is chosen while running, so every shipped mapping counts.
     """
     arch, workload, mappings = cache(_arch), cache(_workload), _mappings()
     return [_digest(SCHEMA, version, point, arch(point.arch), workload(point.workload), mappings) for point in points]
@@ -110,10 +110,13 @@ def _arch(name: str) -> str:
 
 def _workload(name: str) -> str:
     from accelsim.workload.files import choose_file, open_document, open_uses
+    from accelsim.workload.provenance import trace_hashes
 
     try:
         document, _ = open_document(choose_file(name).path)
-        return _digest(document.plain(), {key: used.plain() for key, used in open_uses(document).items()})
+        uses = open_uses(document)
+        traces = trace_hashes((document, *uses.values()))
+        return _digest(document.plain(), {key: used.plain() for key, used in uses.items()}, traces)
     except AccelsimError as error:
         return str(error)
 

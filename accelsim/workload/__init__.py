@@ -5,5 +5,16 @@ from accelsim.workload.build import steps
 from accelsim.workload.files import find_workloads
 from accelsim.workload.load import load_workload, parameter_names
 from accelsim.workload.model import Step, Workload
+from accelsim.workload.provenance import provenance
 
-__all__ = ["TYPES", "DataType", "Step", "Workload", "find_workloads", "load_workload", "parameter_names", "steps"]
+__all__ = [
+    "TYPES",
+    "DataType",
+    "Step",
+    "Workload",
+    "find_workloads",
+    "load_workload",
+    "parameter_names",
+    "provenance",
+    "steps",
+]

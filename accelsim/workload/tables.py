@@ -93,7 +93,7 @@ def _table(name: str, node: Node, params: Values, above: Tables, length: int | N
         raise node.error(f"a table is one of {', '.join(KINDS)}, got {', '.join(kinds) or 'none of them'}")
     (kind,) = kinds
     if kind == "trace":
-        return _traced(node.fields(("trace", "column"), ("most",)))
+        return _traced(node.fields(("trace", "column"), ("most",)), params)
     if kind == "values":
         return tuple(evaluate_parameter(item, params) for item in node.fields(("values",))["values"].sequence())
     if kind == "share":
@@ -107,12 +107,20 @@ def _table(name: str, node: Node, params: Values, above: Tables, length: int | N
     return entries * times
 
 
-def _traced(fields: Mapping[str, Node]) -> tuple[int, ...]:
-    """A column of a trace, whose path is relative to the file that names it."""
-    path = Path(fields["trace"].mark.source).parent / fields["trace"].string()
+def _traced(fields: Mapping[str, Node], params: Values) -> tuple[int, ...]:
+    """A column of a trace."""
+    most = fields.get("most")
+    limits = () if most is None else most.sequence() if isinstance(most.value, tuple) else (most,)
+    names = [limit.string() for limit in limits]
+    return column(read_trace(trace_path(fields["trace"])), fields["column"].string(), names, params)
+
+
+def trace_path(node: Node) -> Path:
+    """The file that a `trace:` names, relative to the file that it stands in. Raises AccelsimError for no such file."""
+    path = Path(node.mark.source).parent / node.string()
     if not path.is_file():
-        raise fields["trace"].error(f'there is no trace "{path}"')
-    return column(read_trace(path), fields["column"].string(), fields["most"].string() if "most" in fields else None)
+        raise node.error(f'there is no trace "{path}"')
+    return path
 
 
 def _shared(node: Node, params: Values, above: Tables) -> tuple[int, ...]:

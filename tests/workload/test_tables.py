@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from accelsim.analyze import analyze
 from accelsim.einsum.cascade import Shapes
 from accelsim.errors import AccelsimError
-from accelsim.workload import load_workload, steps
+from accelsim.explore import Point
+from accelsim.explore.store import point_keys
+from accelsim.workload import load_workload, provenance, steps
 
 TRACE = "# recorded\nstep,kept,seen\n0,3,4\n\n1,2,4\n2,4,4\n3,1,4\n"
 FILE = """\
@@ -121,7 +124,7 @@ def test_a_statistic_along_a_rank_says_how_many_of_it_are_set(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("trace", "message"),
     [
-        (TRACE.replace("kept", "keep"), 'trace.csv:1:1: no column "kept"; did you mean "keep"?'),
+        (TRACE.replace("kept", "keep"), 'trace.csv:2:1: no column "kept"; did you mean "keep"?'),
         (TRACE.replace("1,2,4", "1,2"), "trace.csv:5:1: expected 3 entries (step, kept, seen), got 2"),
         (TRACE.replace("1,2,4", "1,-2,4"), "trace.csv:5:1: kept must not be negative, got -2"),
         (TRACE.replace("1,2,4", "1,5,4"), "trace.csv:5:1: kept is 5, above seen, which is 4"),
@@ -129,11 +132,61 @@ def test_a_statistic_along_a_rank_says_how_many_of_it_are_set(tmp_path: Path) ->
         (TRACE.replace("1,2,4", "1,2.0,4"), 'trace.csv:5:1: kept must be an integer, got "2.0"'),
         (TRACE.replace("step", "kept"), 'trace.csv:2:1: column "kept" stands twice'),
         (TRACE.replace("step", ""), "trace.csv:2:1: column 1 has no name"),
+        (TRACE.replace("1,2,4", "1,٢,4"), 'trace.csv:5:1: kept must be an integer, got "٢"'),
+        (TRACE.replace("1,2,4", '1,"2,4'), "trace.csv:5:1: expected 3 entries (step, kept, seen), got 2"),
+        (
+            TRACE.replace("1,2,4", f"1,{'2' * 140_000},4"),
+            "trace.csv:5:1: is not a line of a CSV file: field larger than",
+        ),
+        (TRACE.replace("\n", "\r\n").replace("3,1,4", "3,1,4,4"), "trace.csv:7:1: expected 3 entries (step, kept, "),
+        (TRACE.replace("seen", "saw"), 'trace.csv:2:1: no column "seen"; known: kept, saw, step'),
+        ("step,kept,seen\n", "trace.csv:1:1: a trace needs rows below the names of its columns (step, kept, seen)"),
         ("# nothing\n", "trace.csv:1:1: a trace needs a line with the names of its columns"),
     ],
 )
 def test_a_malformed_trace_is_refused_with_file_and_line(tmp_path: Path, trace: str, message: str) -> None:
-    assert refused(tmp_path, table="{trace: trace.csv, column: kept, most: seen}", trace=trace) == message
+    assert refused(tmp_path, table="{trace: trace.csv, column: kept, most: seen}", trace=trace).startswith(message)
+
+
+def test_more_kept_than_there_are_is_refused_where_a_parameter_says_how_many(tmp_path: Path) -> None:
+    """Five of M = 4, in a row whose own column allows it."""
+    trace = TRACE.replace("3,1,4", "3,5,6")
+    message = "trace.csv:7:1: kept is 5, above M, which is 4"
+    assert refused(tmp_path, table="{trace: trace.csv, column: kept, most: [seen, M]}", trace=trace) == message
+    assert refused(tmp_path, table="{trace: trace.csv, column: kept, most: M}", trace=trace) == message
+
+
+def test_a_recorded_prompt_does_not_stand_for_a_shorter_one() -> None:
+    with pytest.raises(AccelsimError, match=r"traces/gpt2-small-pruned.csv:5:1: keys is 993, above M, which is 132$"):
+        steps(load_workload("gpt2-small-pruned", ["PROMPT=100"]))
+
+
+# Which trace it was.
+
+
+def test_what_was_read_is_named_with_its_hash(tmp_path: Path) -> None:
+    """A trace that a preset or an override leaves unread is not named."""
+    shapes_of(tmp_path, table="{trace: trace.csv, column: kept}")
+    path = tmp_path / "kept.yaml"
+    digest = hashlib.sha256(TRACE.encode()).hexdigest()
+    for used, read in (([], {"trace.trace.csv": f"sha256:{digest[:16]}"}), (["workload.maps.kept=[1, 1, 1, 1]"], {})):
+        workload = load_workload(str(path), used)
+        named = {"workload": f"kept sha256:{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}", **read}
+        assert provenance(workload) == named
+        assert analyze(workload).to_json()["provenance"] == named
+    assert list(provenance(load_workload("gpt2-small-pruned"))) == ["workload", "trace.traces/gpt2-small-pruned.csv"]
+    assert list(provenance(load_workload("bert", ["L=16"]))) == ["workload"]
+
+
+def test_a_trace_that_changes_is_read_anew(tmp_path: Path) -> None:
+    """Within one process, and in the keys by which a sweep knows what it has run."""
+    assert table_of(tmp_path, "{trace: trace.csv, column: kept}") == (3, 2, 4, 1)
+    point = Point("fusemax", str(tmp_path / "kept.yaml"), "analytic")
+    before = point_keys([point], "1")
+    shapes_of(tmp_path, "{trace: trace.csv, column: kept}", trace=TRACE.replace("3,1,4", "3,2,4"))
+    (step,) = steps(load_workload(str(tmp_path / "kept.yaml")))
+    assert step.shapes.cascade.maps["kept"] == (3, 2, 4, 2)
+    assert point_keys([point], "1") != before
 
 
 def test_a_trace_that_is_not_there_is_refused(tmp_path: Path) -> None:
@@ -178,7 +231,7 @@ def test_a_table_that_says_nothing_clear_is_refused(tmp_path: Path, table: str, 
         ("k: {values: [1, 1]}", 'missing key "by"'),
         ("A: {by: [k], chance: 1, seed: 1}", 'A has no rank "k"; known: m, t'),
         ("F: {by: [t], along: m, chance: 1, seed: 1}", 'F has no rank "m"'),
-        ("k: {by: [t], trace: trace.csv, column: keys}", 'trace.csv:1:1: kept: no column "keys"'),
+        ("k: {by: [t], trace: trace.csv, column: keys}", 'trace.csv:2:1: kept: no column "keys"'),
     ],
 )
 def test_a_statistic_that_describes_nothing_is_refused(tmp_path: Path, statistics: str, message: str) -> None:
