@@ -110,7 +110,7 @@ def _arch(name: str) -> str:
 
 def _workload(name: str) -> str:
     from accelsim.workload.files import choose_file, open_document, open_uses
-    from accelsim.workload.provenance import trace_hashes
+    from accelsim.workload.origin import trace_hashes
 
     try:
         document, _ = open_document(choose_file(name).path)

@@ -5,7 +5,7 @@ from accelsim.workload.build import steps
 from accelsim.workload.files import find_workloads
 from accelsim.workload.load import load_workload, parameter_names
 from accelsim.workload.model import Step, Workload
-from accelsim.workload.provenance import provenance
+from accelsim.workload.origin import provenance
 
 __all__ = [
     "TYPES",
