@@ -99,8 +99,8 @@ def kept(scores: Sequence[int], threshold: int, equal: int) -> tuple[int, ...]:
 
 
 def spans(hardware: Hardware, n: int, select: int) -> Spans:
-    """FILL and FILTER read `input_lanes` scores in a cycle; SELECT takes what the engine says."""
-    rows = ceil_div(n, hardware.input_lanes)
+    """FILL and FILTER read `input_lanes` scores in a cycle, of an empty job an empty row; SELECT as the engine says."""
+    rows = max(1, ceil_div(n, hardware.input_lanes))
     return Spans(rows, select, rows)
 
 
@@ -127,10 +127,15 @@ def steady(taken: Spans, overlap: Overlap) -> int:
 
 
 def starts(jobs: Sequence[Spans], overlap: Overlap) -> list[int]:
-    """Cycle at which each job enters, all being offered at once: each resource serves one job at a time, in order.
+    """Cycle at which each job enters, all being offered at once; AccelsimError for no jobs."""
+    return [entered for entered, _ in placed(jobs, overlap)]
 
-    A job enters when FILL is free and when it finds room: `HELD` says how many jobs the memory of SELECT holds, and how
-    many copies there are for FILTER.
+
+def placed(jobs: Sequence[Spans], overlap: Overlap) -> list[tuple[int, Spans]]:
+    """For each job the cycle at which it enters, and those at which it has left each resource, all offered at once.
+
+    Each resource serves one job at a time, in order. A job enters when FILL is free and when it finds room: `HELD` says
+    how many jobs the memory of SELECT holds, and how many copies there are for FILTER.
 
     Raises:
         AccelsimError: no jobs.
@@ -138,18 +143,16 @@ def starts(jobs: Sequence[Spans], overlap: Overlap) -> list[int]:
     if not jobs:
         raise AccelsimError("jobs: must be at least one")
     selecting, copies = HELD[overlap]
-    entered: list[int] = []
-    ends: list[Spans] = []
+    found: list[tuple[int, Spans]] = []
     for index, job in enumerate(jobs):
-        room = ends[index - selecting].select if index >= selecting else 0
-        copy = ends[index - copies].filter if index >= copies else 0
-        before = ends[-1] if ends else Spans(0, 0, 0)
+        room = found[index - selecting][1].select if index >= selecting else 0
+        copy = found[index - copies][1].filter if index >= copies else 0
+        before = found[-1][1] if found else Spans(0, 0, 0)
         start = max(before.fill, room, copy)
         filled = start + job.fill
         selected = max(filled, before.select) + job.select
-        entered.append(start)
-        ends.append(Spans(filled, selected, max(selected, before.filter) + job.filter))
-    return entered
+        found.append((start, Spans(filled, selected, max(selected, before.filter) + job.filter)))
+    return found
 
 
 def interval(jobs: Sequence[Spans], overlap: Overlap) -> float:
