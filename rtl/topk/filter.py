@@ -83,7 +83,7 @@ class Copies(Block):
         place: input, which row is read, of the copy that is read.
         done: input, whether that copy is given up at this edge; the next one is read from then on.
         row: output, elements of that row; always valid.
-        final: output, whether it is the last of its job.
+        last: output, whether it is the last of its job.
         count: output, how many of its lanes are elements.
     """
 
@@ -95,7 +95,7 @@ class Copies(Block):
         places = range(form.input_rows)
         row = data.ArrayLayout(element_layout(form), form.input_lanes)
         given = {"taken": In(1), "beat": In(scores_layout(form)), "place": In(places), "done": In(1)}
-        super().__init__({**given, "row": Out(row), "final": Out(1), "count": Out(range(form.input_lanes + 1))})
+        super().__init__({**given, "row": Out(row), "last": Out(1), "count": Out(range(form.input_lanes + 1))})
 
     def elaborate(self, platform: None) -> Module:
         m = Module()
@@ -134,8 +134,8 @@ class Copies(Block):
                 m.d.sync += [final.eq(self.place_in), count.eq(self.beat.count)]
             finals.append(final)
             counts.append(count)
-        m.d.comb += self.final.eq(Array(finals)[self.reads] == self.place)
-        m.d.comb += self.count.eq(Mux(self.final, Array(counts)[self.reads], self.form.input_lanes))
+        m.d.comb += self.last.eq(Array(finals)[self.reads] == self.place)
+        m.d.comb += self.count.eq(Mux(self.last, Array(counts)[self.reads], self.form.input_lanes))
 
 
 class Filter(Block):
@@ -148,7 +148,7 @@ class Filter(Block):
     Ports:
         verdict: input stream of `verdict_layout(form)`; ready at the edge at which the last row of its copy is read.
         place: output, which row is read.
-        row, final, count: input, that row, whether it is the last of its copy, and how many elements it has.
+        row, last, count: input, that row, whether it is the last of its copy, and how many elements it has.
         kept: output stream of `kept_layout(form)`.
 
     After a reset nothing is on its way.
@@ -164,7 +164,7 @@ class Filter(Block):
             "verdict": In(stream.Signature(verdict_layout(form))),
             "place": Out(range(form.input_rows)),
             "row": In(row),
-            "final": In(1),
+            "last": In(1),
             "count": In(range(form.input_lanes + 1)),
             "kept": Out(stream.Signature(kept_layout(form))),
         }
@@ -177,9 +177,9 @@ class Filter(Block):
         """FILTER as it is while nothing waits."""
         m = Module()
         m.d.comb += self.moves.eq(~self.kept.valid | self.kept.ready)
-        m.d.comb += self.verdict.ready.eq(self.moves & self.final)
+        m.d.comb += self.verdict.ready.eq(self.moves & self.last)
         with m.If(self.verdict.valid):
-            m.d.sync += self.place.eq(Mux(self.final, 0, self.place + 1))
+            m.d.sync += self.place.eq(Mux(self.last, 0, self.place + 1))
         self._pack(m, *self._close(m, *self._compare(m)))
         return m
 
@@ -192,7 +192,7 @@ class Filter(Block):
             "read",
             1,
             present=self.verdict.valid,
-            ends=self.final,
+            ends=self.last,
             real=there,
             row=Value.cast(self.row),
             verdict=Value.cast(self.verdict.payload),

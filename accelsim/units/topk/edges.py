@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from accelsim.units.timing import Timing
-from accelsim.units.topk.job import Hardware, Spans, schedule, spans, steady
+from accelsim.units.topk.job import Hardware, Spans, placed, spans, steady
 
 
 class Ranked(NamedTuple):
@@ -28,7 +28,7 @@ def edges(hardware: Hardware, jobs: Sequence[Ranked]) -> list[Timing]:
         AccelsimError: no jobs.
     """
     taken = [spans(hardware, job.n, job.select) for job in jobs]
-    entered, ends = schedule(taken, hardware.overlap)
+    entered, ends = zip(*placed(taken, hardware.overlap), strict=True)
     following = [*entered[1:], entered[-1] + steady(taken[-1], hardware.overlap)]
     found = []
     for job, span, begins, end, after in zip(jobs, taken, entered, ends, following, strict=True):
