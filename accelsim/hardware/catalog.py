@@ -20,6 +20,7 @@ UNITS = {
     "attention": "attention tile of one key per cycle: Q x K, online softmax, P x V",
     "fuse-array": "array that does the softmax of a tile itself: Q x K, maximum, exp, sum and P x V",
     "array-engine": "array engine: Q x K and P x V by instructions, from pads into pads",
+    "topk-quick": "top-k engine: quick-select with drawn pivots, or with pivots from outside to verify it",
     "sequencer": "sequencer: queues and semaphores that start each instruction when depth cycle does",
 }
 
