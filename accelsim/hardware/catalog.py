@@ -17,6 +17,7 @@ UNITS = {
     "softmax": "vector unit with online softmax: weights, maximum and denominator of a row",
     "divide": "divider: quotients of several numerators by one denominator, rounded and saturated",
     "gemv": "GEMV unit of memory with logic: BF16 weights stream past vectors that are held, FP32 sums",
+    "topk-radix": "radix engine: keeps the k largest scores, the k-th found digit by digit, from the top",
     "attention": "attention tile of one key per cycle: Q x K, online softmax, P x V",
     "fuse-array": "array that does the softmax of a tile itself: Q x K, maximum, exp, sum and P x V",
     "array-engine": "array engine: Q x K and P x V by instructions, from pads into pads",

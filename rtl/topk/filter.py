@@ -41,7 +41,7 @@ class Intake(Block):
     """
 
     def __init__(self, form: TopkForm) -> None:
-        self.within = Signal()
+        self.begun = Signal()
         self.counted = Signal(range(form.most + 1))
         self.command = Signal(command_layout(form))
         number = range(form.most + 1)
@@ -54,21 +54,21 @@ class Intake(Block):
 
     def elaborate(self, platform: None) -> Module:
         m = Module()
-        begins = wire(m, "may_begin", self.open & ~self.within)
+        begins = wire(m, "may_begin", self.open & ~self.begun)
         command = Signal.like(self.command)
         m.d.comb += [
             self.cmd.ready.eq(begins & self.scores.valid),
-            self.scores.ready.eq(self.within | (begins & self.cmd.valid)),
+            self.scores.ready.eq(self.begun | (begins & self.cmd.valid)),
             self.taken.eq(self.scores.valid & self.scores.ready),
             self.ends.eq(self.taken & self.scores.payload.last),
             command.eq(Mux(begins, Value.cast(self.cmd.payload), Value.cast(self.command))),
             self.k.eq(command.k),
             self.tag.eq(command.tag),
-            self.n.eq(Mux(self.within, self.counted, 0) + Mux(self.taken, self.scores.payload.count, 0)),
+            self.n.eq(Mux(self.begun, self.counted, 0) + Mux(self.taken, self.scores.payload.count, 0)),
             self.everything.eq((self.k == 0) | (self.k >= self.n)),
         ]
         with m.If(self.taken):
-            m.d.sync += [self.within.eq(~self.ends), self.counted.eq(self.n), self.command.eq(command)]
+            m.d.sync += [self.begun.eq(~self.ends), self.counted.eq(self.n), self.command.eq(command)]
         return m
 
 

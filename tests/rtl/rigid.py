@@ -27,11 +27,12 @@ def cases(unit: UnitUnderTest[Any, Any], params: Any) -> list[Case]:
 
 
 class Around(Block):
-    """A unit with something around it: `change` says what."""
+    """A unit with something around it, at its input `port` and its output: `change` says what."""
 
-    def __init__(self, unit: Block, port: str = "i") -> None:
+    def __init__(self, unit: Block, port: str = "i", output: str = "o") -> None:
         self.unit = unit
         self.input = port
+        self.output = output
         super().__init__(unit.signature)
 
     def elaborate(self, platform: None) -> Module:
@@ -45,6 +46,16 @@ class Around(Block):
                 connect(m, inner, outer)
         self.change(m, getattr(self, self.input), getattr(unit, self.input))
         return m
+
+    @property
+    def outside(self) -> Any:
+        """The output as neighbours see it."""
+        return getattr(self, self.output)
+
+    @property
+    def inside(self) -> Any:
+        """The output as the unit makes it."""
+        return getattr(self.unit, self.output)
 
     def change(self, m: Module, outer: Any, inner: Any) -> None:
         raise NotImplementedError
@@ -81,9 +92,9 @@ class Lossy(Around):
 
     def change(self, m: Module, outer: Any, inner: Any) -> None:
         waited = Signal(2)
-        waits = self.o.valid & ~self.o.ready
+        waits = self.outside.valid & ~self.outside.ready
         m.d.sync += waited.eq(Mux(waits, waited + 1, 0))
-        m.d.comb += self.unit.o.ready.eq(self.o.ready | (waited == 3))
+        m.d.comb += self.inside.ready.eq(self.outside.ready | (waited == 3))
 
 
 class Careless(Around):
@@ -92,7 +103,7 @@ class Careless(Around):
     def change(self, m: Module, outer: Any, inner: Any) -> None:
         count = Signal(range(50))
         m.d.sync += count.eq(Mux(count == 49, 0, count + 1))
-        m.d.comb += self.unit.o.ready.eq(self.o.ready | (count == 49))
+        m.d.comb += self.inside.ready.eq(self.outside.ready | (count == 49))
 
 
 class Tired(Around):
@@ -112,7 +123,7 @@ class Greedy(Around):
     """Is ready also while the output waits."""
 
     def change(self, m: Module, outer: Any, inner: Any) -> None:
-        m.d.comb += outer.ready.eq(inner.ready | (self.o.valid & ~self.o.ready))
+        m.d.comb += outer.ready.eq(inner.ready | (self.outside.valid & ~self.outside.ready))
 
 
 class Withdrawn(Around):
@@ -120,8 +131,11 @@ class Withdrawn(Around):
 
     def change(self, m: Module, outer: Any, inner: Any) -> None:
         waited = Signal()
-        m.d.sync += waited.eq(self.o.valid & ~self.o.ready)
-        m.d.comb += [self.o.valid.eq(self.unit.o.valid & ~waited), self.unit.o.ready.eq(self.o.ready & ~waited)]
+        m.d.sync += waited.eq(self.outside.valid & ~self.outside.ready)
+        m.d.comb += [
+            self.outside.valid.eq(self.inside.valid & ~waited),
+            self.inside.ready.eq(self.outside.ready & ~waited),
+        ]
 
 
 class Restless(Around):
@@ -129,14 +143,14 @@ class Restless(Around):
 
     def change(self, m: Module, outer: Any, inner: Any) -> None:
         waited = Signal()
-        m.d.sync += waited.eq(self.o.valid & ~self.o.ready)
-        m.d.comb += Value.cast(self.o.payload)[0].eq(Value.cast(self.unit.o.payload)[0] ^ waited)
+        m.d.sync += waited.eq(self.outside.valid & ~self.outside.ready)
+        m.d.comb += Value.cast(self.outside.payload)[0].eq(Value.cast(self.inside.payload)[0] ^ waited)
 
 
-def common_variants(build: Build, port: str = "i") -> dict[str, Block]:
+def common_variants(build: Build, port: str = "i", output: str = "o") -> dict[str, Block]:
     """The faults that any unit can have: two of timing, and five that show only where an output waits."""
     kinds = (Later, Bubble, Lossy, Careless, Greedy, Withdrawn, Restless)
-    return {kind.__name__.lower(): kind(build(), port) for kind in kinds}
+    return {kind.__name__.lower(): kind(build(), port, output) for kind in kinds}
 
 
 TIMING = ("later", "sooner", "bubble")
