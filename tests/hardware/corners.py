@@ -17,6 +17,8 @@ from accelsim.hardware.fuse_array import tiles_of as fuse_tiles
 from accelsim.hardware.gemv import GemvSetup
 from accelsim.hardware.sequencer import SequencerSetup
 from accelsim.hardware.softmax import SoftmaxSetup
+from accelsim.hardware.topk import CORNERS, TopkJob, corners_of
+from accelsim.hardware.topk_quick import QuickSetup
 from accelsim.program.instruction import QUEUES, decode
 from accelsim.units.fuse_array import KeyTiles
 from rtl.attention import key_layout, row_layout
@@ -30,6 +32,8 @@ from rtl.gemv import sums_layout, weights_layout
 from rtl.layer.array import WORD_LANES, ArrayEngineForm
 from rtl.softmax import scores_layout, softmax_layout
 from rtl.systolic import ArrayForm, left_layout, right_layout
+from rtl.topk import TopkForm, command_layout
+from rtl.topk import scores_layout as topk_scores_layout
 
 LONGEST = 1024  # keys: what is longer takes too long
 FAR = 40  # units of a score, of which exp is 0 in every format
@@ -208,3 +212,38 @@ def of_sequencer(setup: SequencerSetup, job: Job) -> Corners:
     yield "a queue without instructions", any(not job.outputs[f"started_{queue}"] for queue in QUEUES)
     yield "few instructions", len(program) <= 6
     yield "many instructions", len(program) > setup.depth // 3
+
+
+def of_topk_quick(setup: QuickSetup, job: Job) -> Corners:
+    yield from of_topk(setup.form, job)
+    if setup.pivots == "stream":
+        scores, _ = topk_job(setup.form, job)
+        pivots, spare = job.inputs["pivot"], spare_scores(setup.form, job)
+        yield "one pass", len(pivots) == 1
+        yield "a pass for each score", len(pivots) == len(scores) > 1
+        yield "smallest pivot first", len(pivots) > 1 and pivots[0] == min(scores)
+        yield "largest pivot first", len(pivots) > 1 and pivots[0] == max(scores)
+        if setup.form.input_lanes > 1:
+            yield "pivot in lanes that are not used", bool(pivots and len(spare) and (spare == pivots[0]).all())
+
+
+def of_topk(form: TopkForm, job: Job) -> Corners:
+    """Those that every top-k engine has, and that these widths have."""
+    scores, k = topk_job(form, job)
+    found = corners_of(form, TopkJob(scores, (0,) * len(scores), k, 0))
+    left_out = {"ties within a beat"} if form.input_lanes == 1 else set()
+    yield from ((corner, corner in found) for corner in CORNERS if corner not in left_out)
+
+
+def topk_job(form: TopkForm, job: Job) -> tuple[tuple[int, ...], int]:
+    """Scores of a job, and how many are to be kept."""
+    beats = unpack(topk_scores_layout(form), job.inputs["scores"])
+    used = np.arange(form.input_lanes) < beats["count"][:, None]
+    return tuple(beats["score"][used].tolist()), int(unpack(command_layout(form), job.inputs["cmd"])["k"][0])
+
+
+def spare_scores(form: TopkForm, job: Job) -> Codes:
+    """What stands in the lanes of a job that are not used."""
+    beats = unpack(topk_scores_layout(form), job.inputs["scores"])
+    found: Codes = beats["score"][np.arange(form.input_lanes) >= beats["count"][:, None]]
+    return found

@@ -22,6 +22,7 @@ REACHED: dict[str, Callable[[Any, Job], corners.Corners]] = {
     "systolic": corners.of_systolic,
     "fuse-array": corners.of_fuse_array,
     "array-engine": corners.of_array_engine,
+    "topk-quick": corners.of_topk_quick,
     "sequencer": corners.of_sequencer,
 }
 

@@ -106,6 +106,16 @@ def array_engine(rng: Random) -> Plain:
     return {**sizes, **words, **stages(rng, "input_registers", "mac_registers", "output_registers")}
 
 
+def topk(rng: Random) -> Plain:
+    widths = {"score_bits": rng.choice((1, 2, 5, 16)), "index_bits": rng.choice((1, 6)), "tag_bits": rng.choice((1, 3))}
+    lanes = {"input_lanes": rng.choice((1, 2, 3, 4)), "lanes": rng.choice((1, 2, 4, 8, 16))}
+    return {**widths, **lanes, "most": rng.choice((1, 2, 9, 24, 33)), **stages(rng, "compare_stages", "close_stages")}
+
+
+def topk_quick(rng: Random) -> Plain:
+    return {**topk(rng), "pivots": rng.choice(("stream", "sampled"))}
+
+
 def sequencer(rng: Random) -> Plain:
     return {"depth": rng.choice((3, 12, 20, 64)), "slots": rng.choice((1, 2, 7, 12))}
 
@@ -119,6 +129,7 @@ DRAWN: dict[str, Callable[[Random], Plain]] = {
     "divide": divide,
     "fuse-array": fuse_array,
     "array-engine": array_engine,
+    "topk-quick": topk_quick,
     "sequencer": sequencer,
 }
 
