@@ -100,7 +100,7 @@ CONFIGURATIONS: Mapping[str, Mapping[str, object]] = {
         **{"score_bits": 7, "input_lanes": 1, "lanes": 1, "most": 9, "digit_bits": 1, "early_exit": "yes"},
         **{"read_stages": 2, "match_stages": 0, "find_stages": 2, "compare_stages": 0},
     },
-    "short": {"score_bits": 4, "input_lanes": 4, "lanes": 4, "most": 3, "first_digit": "fill", **NO_STAGES},
+    "short": {"score_bits": 4, "input_lanes": 4, "lanes": 4, "most": 6, "first_digit": "fill", **NO_STAGES},
 }
 LARGE: Mapping[str, Mapping[str, object]] = {
     "spatten": {"input_lanes": 8, "lanes": 16, "most": 1024, "index_bits": 10},

@@ -19,8 +19,10 @@ from accelsim.hardware.sequencer import SequencerSetup
 from accelsim.hardware.softmax import SoftmaxSetup
 from accelsim.hardware.topk import CORNERS, TopkJob, corners_of
 from accelsim.hardware.topk_quick import QuickSetup
+from accelsim.hardware.topk_radix import params_of as radix_params
 from accelsim.program.instruction import QUEUES, decode
 from accelsim.units.fuse_array import KeyTiles
+from accelsim.units.topk.digits import select
 from rtl.attention import key_layout, row_layout
 from rtl.attention_parts import query_layout
 from rtl.bench import Job, unpack
@@ -34,6 +36,7 @@ from rtl.softmax import scores_layout, softmax_layout
 from rtl.systolic import ArrayForm, left_layout, right_layout
 from rtl.topk import TopkForm, command_layout
 from rtl.topk import scores_layout as topk_scores_layout
+from rtl.topk.radix import RadixSetup
 
 LONGEST = 1024  # keys: what is longer takes too long
 FAR = 40  # units of a score, of which exp is 0 in every format
@@ -225,6 +228,21 @@ def of_topk_quick(setup: QuickSetup, job: Job) -> Corners:
         yield "largest pivot first", len(pivots) > 1 and pivots[0] == max(scores)
         if setup.form.input_lanes > 1:
             yield "pivot in lanes that are not used", bool(pivots and len(spare) and (spare == pivots[0]).all())
+
+
+def of_topk_radix(setup: RadixSetup, job: Job) -> Corners:
+    yield from of_topk(setup.form, job)
+    scores, k = topk_job(setup.form, job)
+    chooses = 0 < k < len(scores)
+    threshold = sorted(scores)[-k] if chooses else -1
+    yield "threshold is 0", threshold == 0
+    yield "threshold is the largest score", threshold == (1 << setup.form.score_bits) - 1
+    passes = setup.digits.passes
+    if passes > 1:
+        alike = len({score >> setup.digits.low(passes - 2) for score in scores}) == 1
+        yield "scores alike but for the last digit", chooses and alike and len(set(scores)) > 1
+    if setup.radix.early_exit == "yes" and passes > 1:
+        yield "ends early", chooses and select(radix_params(setup), scores, k).steps < passes
 
 
 def of_topk(form: TopkForm, job: Job) -> Corners:

@@ -23,6 +23,7 @@ REACHED: dict[str, Callable[[Any, Job], corners.Corners]] = {
     "fuse-array": corners.of_fuse_array,
     "array-engine": corners.of_array_engine,
     "topk-quick": corners.of_topk_quick,
+    "topk-radix": corners.of_topk_radix,
     "sequencer": corners.of_sequencer,
 }
 

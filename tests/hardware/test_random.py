@@ -116,6 +116,12 @@ def topk_quick(rng: Random) -> Plain:
     return {**topk(rng), "pivots": rng.choice(("stream", "sampled"))}
 
 
+def topk_radix(rng: Random) -> Plain:
+    words = {"first_digit": rng.choice(("select", "fill")), "early_exit": rng.choice(("no", "yes"))}
+    stages = {f"{name}_stages": rng.choice((0, 1, 2)) for name in ("read", "match", "sum", "find")}
+    return {**topk(rng), **words, **stages, "digit_bits": rng.choice((1, 2, 3, 5))}
+
+
 def sequencer(rng: Random) -> Plain:
     return {"depth": rng.choice((3, 12, 20, 64)), "slots": rng.choice((1, 2, 7, 12))}
 
@@ -130,6 +136,7 @@ DRAWN: dict[str, Callable[[Random], Plain]] = {
     "fuse-array": fuse_array,
     "array-engine": array_engine,
     "topk-quick": topk_quick,
+    "topk-radix": topk_radix,
     "sequencer": sequencer,
 }
 
