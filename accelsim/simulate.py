@@ -92,8 +92,18 @@ def _executed(
     found = timed(placements, workload.name, skip, trace)
     costs = [(p.step, cost) for p, cost in zip(placements, found.costs, strict=True)]
     result = _result(arch, workload, "cycle", costs, placements)
-    result = replace(result, waits=found.waits, bound_by=found.bound_by)
+    result = replace(result, waits=found.waits, bound_by=found.bound_by, units={**result.units, **_drawn(arch, found)})
     return (_with_commands(result, found.served) if found.served else result), found
+
+
+def _drawn(arch: Arch, found: Timed) -> dict[str, UnitUse]:
+    """How units whose engines select were used: by what was drawn for each selection, not by the means."""
+    from accelsim.program.lower.program import unit_of
+
+    whole, per_cycle = Fraction(found.run.ticks), found.program.ticks_per_s / arch.clock_hz
+    engines = {name for name, unit in arch.units.items() if any(op.selector for op in unit.ops.values())}
+    busy = {unit_of(name): Fraction(ticks) for name, ticks in found.run.busy.items() if unit_of(name) in engines}
+    return {name: UnitUse(ticks / per_cycle, ticks / whole) for name, ticks in busy.items()}
 
 
 def _with_commands(result: Result, served: Served) -> Result:

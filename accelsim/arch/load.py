@@ -235,7 +235,9 @@ def _unit(name: str, node: Node, components: Mapping[str, Component]) -> Unit:
     return Unit(
         name=name,
         dims=dims,
-        ops={_operator(pattern, n): _op(n, components) for pattern, n in entries["ops"].mapping().items()},
+        ops={
+            _operator(pattern, n): _op(pattern, n, dims, components) for pattern, n in entries["ops"].mapping().items()
+        },
         registers=registers,
         counted=counted,
         latency={key: Fraction(_extent(n, dims)) for key, n in latency.items()},
@@ -272,7 +274,12 @@ def _registers(node: Node | None, pes: int, components: Mapping[str, Component])
     return _known(entries["component"], components), counted
 
 
-def _op(node: Node, components: Mapping[str, Component]) -> Op:
+def _op(pattern: str, node: Node, dims: Mapping[str, int], components: Mapping[str, Component]) -> Op:
+    if "engine" in node.mapping():
+        from accelsim.arch.engine import engine_op
+
+        entries = node.fields(("engine", "uses"))
+        return engine_op(pattern, entries["engine"], dims, _uses(entries["uses"].mapping(), node, components))
     entries = node.fields(("cycles", "uses"))
     cycles = entries["cycles"].number()
     if cycles < 0:

@@ -12,6 +12,7 @@ from accelsim.yamlfile import Node
 
 if TYPE_CHECKING:
     from accelsim.memory.setup import Setup
+    from accelsim.units.topk.selector import Selector
 
 DIMENSIONS = ("rows", "cols", "lanes")
 AccessKind = Literal["read", "write"]
@@ -97,10 +98,16 @@ class Level:
 
 @dataclass(frozen=True)
 class Op:
-    """What an operator costs on a unit: cycles at the PE that issues it, and uses of components."""
+    """What an operator costs on a unit: cycles at the PE that issues it, and uses of components.
+
+    Attributes:
+        selector: the top-k engine that makes whole selections, whose time takes the place of `cycles`; its `uses` are
+            those of a comparison of two scores.
+    """
 
     cycles: Fraction
     uses: Mapping[str, Fraction]
+    selector: Selector | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from math import prod
 
 from accelsim.arch import Arch
 from accelsim.cost.analytic import StepCost, port_seconds
-from accelsim.cost.compute import point_cost
+from accelsim.cost.compute import least_cycles
 from accelsim.cost.images import Counter, Visit, operands
 from accelsim.einsum.ast import Lookup
 from accelsim.einsum.counts import Counts, count
@@ -33,7 +33,7 @@ def step_bound(arch: Arch, step: Step) -> StepCost:
 def _compulsory(step: Step) -> dict[str, Transfer]:
     """Bytes of what some point reads of the inputs and of what exists of the outputs, each once."""
     shapes, zero = step.shapes, Fraction(0)
-    counter = Counter.over(shapes, {c: ((c, 1),) for e in shapes.cascade.einsums for c in e.coordinates})
+    counter = _counter(step)
     visits: dict[str, list[Visit]] = {}
     for einsum in shapes.cascade.einsums:
         for access in operands(einsum):
@@ -43,6 +43,11 @@ def _compulsory(step: Step) -> dict[str, Transfer]:
     for tensor in shapes.cascade.outputs:
         table[tensor] = Transfer(zero, _written(counter, tensor) * step.types[tensor].bytes)
     return table
+
+
+def _counter(step: Step) -> Counter:
+    """Counts of the cascade with no rank split."""
+    return Counter.over(step.shapes, {c: ((c, 1),) for e in step.shapes.cascade.einsums for c in e.coordinates})
 
 
 def _written(counter: Counter, tensor: str) -> int:
@@ -64,15 +69,15 @@ def _read(counter: Counter, visits: list[Visit]) -> int:
 
 def _compute_seconds(arch: Arch, step: Step, counts: Counts) -> Fraction:
     """Every Einsum split over all units that can run it, as well as can be."""
+    counter = _counter(step)
     rows = []
     for einsum in step.shapes.cascade.einsums:
         if einsum.name in counts.per_einsum:
-            points = counts.per_einsum[einsum.name].points
             costs = {}
             reasons = []
             for unit in arch.units.values():
                 try:
-                    costs[unit.name] = point_cost(einsum, unit)[0] * points / unit.pes
+                    costs[unit.name] = least_cycles(counter, einsum, unit)
                 except AccelsimError as error:
                     reasons.append(error)
             if not costs:

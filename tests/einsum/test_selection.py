@@ -20,7 +20,7 @@ from accelsim.einsum.measured import measured
 from accelsim.einsum.passes import explain_passes
 from accelsim.einsum.presence import elements, presences, scope_of
 from accelsim.errors import AccelsimError
-from accelsim.program.lower.grid import flags_of
+from accelsim.einsum.indices import flags_of
 from tests.einsum.brute import interpret
 from tests.einsum.build import random_inputs, shapes_of
 

@@ -16,13 +16,14 @@ from accelsim.mapping.bind import Placement
 from accelsim.mapping.capacity import check_reservations
 from accelsim.mapping.model import Group
 from accelsim.program.check import is_here
-from accelsim.program.lower.engine import engine_of, engine_span, folds_of, largest, scaled, steps_of
+from accelsim.program.lower.engine import Span, engine_of, engine_span, folds_of, largest, scaled, steps_of
 from accelsim.program.lower.flows import Setting
 from accelsim.program.lower.merge import merged
 from accelsim.program.lower.nest import Nest, Run, edges, in_turn, nest_of, runs_of
 from accelsim.program.lower.numbers import Tables, amount, conjunction_of
 from accelsim.program.lower.phases import barriers, stages_of
 from accelsim.program.lower.room import Moves
+from accelsim.program.lower.selecting import selecting_span
 from accelsim.program.lower.shares import Share, firings
 from accelsim.program.lower.together import Joint, joined
 from accelsim.program.lower.transfers import moves_of
@@ -105,13 +106,16 @@ def _task(setup: Setup, nest: Nest, run: Run, resources: Mapping[str, str]) -> t
     Beside it whether there are iterations in which it has no points.
     """
     work, group, per_cycle = setup.works[run.name], setup.group, setup.clock.per_cycle
-    idle = work.cycles_per_point == 0
-    scale = Fraction(1) if idle else work.cycles_per_point * per_cycle
+    idle = work.cycles_per_point == 0 and not work.selector
+    scale = work.cycles_per_point * per_cycle or Fraction(1)
     found = firings(nest.placement, setup.counter, run.einsum, run.along)
     steps = amount(setup.tables, nest.existing, found, scale)
     named = group.latency.get(run.name, group.exposed.get(run.name))
     latency: IndexExpr = Int(int(work.unit.latency[named] * per_cycle)) if named else Int(0)
     busy: IndexExpr = Int(1) if idle else steps.expr
+    if work.selector:
+        span = selecting_span(setup.counter, run.einsum, run.along, work.selector, per_cycle)
+        busy, latency = _spanned(setup, nest, span)
     if engine_of(work.unit.rtl) and group.task_of(run.name) == run.name:
         busy, latency = _engine_ticks(setup, nest, [run], run.name)
     when = [*nest.at_first(run.first), *nest.at_last(run.last)]
@@ -146,7 +150,10 @@ def _engine_ticks(setup: Setup, nest: Nest, runs: Sequence[Run], task: str) -> t
     unit = setup.works[runs[0].name].unit
     steps = largest([_steps(setup, nest, run) for run in runs], nest.loops)
     folds = largest([folds_of(nest.placement, setup.counter, run.einsum, run.along) for run in runs], nest.loops)
-    span = engine_span(unit, task, steps, folds, setup.clock.per_cycle)
+    return _spanned(setup, nest, engine_span(unit, task, steps, folds, setup.clock.per_cycle))
+
+
+def _spanned(setup: Setup, nest: Nest, span: Span) -> tuple[IndexExpr, IndexExpr]:
     busy, latency = (amount(setup.tables, nest.existing, [share]) for share in (span.busy, span.latency))
     return busy.expr, latency.expr if latency.largest else Int(0)
 

@@ -18,9 +18,9 @@ from accelsim.cost.images import Counter, Visit
 from accelsim.einsum.affine import Scope, mentioned
 from accelsim.einsum.ast import Coordinate, Index
 from accelsim.einsum.fold import DROP
+from accelsim.einsum.indices import Integers, evaluated, flags_of, placed_at
 from accelsim.einsum.walk import coordinates
 from accelsim.errors import AccelsimError
-from accelsim.program.lower.grid import Integers, evaluated, flags_of, placed_at
 from accelsim.program.lower.numbers import HERE
 from accelsim.program.lower.shares import MOST_POINTS, Axis, Look, simplified
 

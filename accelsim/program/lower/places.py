@@ -18,13 +18,13 @@ import numpy as np
 from accelsim.cost.analytic import step_cost
 from accelsim.cost.traffic import Life
 from accelsim.einsum.ast import Coordinate, Index, IndexExpr, Int, Lookup
+from accelsim.einsum.indices import Integers
 from accelsim.errors import AccelsimError
 from accelsim.mapping.bind import Placement
 from accelsim.memory.bursts import Run
 from accelsim.memory.setup import device_of
 from accelsim.program.lower.elements import Elements, comes_again, existing, touched_ever
 from accelsim.program.lower.flows import Flow, Setting
-from accelsim.program.lower.grid import Integers
 from accelsim.program.lower.numbers import HERE
 
 MOST_TILES = 1 << 20

@@ -20,11 +20,11 @@ from accelsim.einsum.affine import NEVER, Scope, conjunction, conjuncts, mention
 from accelsim.einsum.ast import Index, IndexExpr, IndexOp, Int, MapCall, Predicate, Size
 from accelsim.einsum.cascade import Einsum
 from accelsim.einsum.fold import DROP, Fold
+from accelsim.einsum.indices import Flags, Integers, evaluated, flags_of, placed_at
 from accelsim.einsum.selection import searched
 from accelsim.einsum.walk import coordinates
 from accelsim.errors import AccelsimError
 from accelsim.mapping.bind import Placement
-from accelsim.program.lower.grid import Flags, Integers, evaluated, flags_of, placed_at
 from accelsim.program.values import Values
 
 MOST_TILES, MOST_POINTS = 1 << 21, 1 << 24
@@ -181,8 +181,26 @@ def shares(
         maps = tuple((name, tuple(table)) for name, table in counter.shapes.cascade.maps.items())
         plain = order is None and _is_plain(simple)
         parts = _apart(joint, simple[0]) if plain else [(joint, simple)]
-        found += [_together(axes, looks, maps, order) for axes, looks in parts]
+        found += _merged([_together(axes, looks, maps, order) for axes, looks in parts])
     return tuple(found)
+
+
+def _merged(parts: Sequence[Share]) -> list[Share]:
+    """The same product with a factor whose loops are among those of another in that one's values.
+
+    So conditions that say the same in more or fewer parts give the same factors.
+    """
+    found: list[Share] = []
+    for part in sorted(parts, key=lambda share: -len(share.loops)):
+        at = next((at for at, other in enumerate(found) if set(part.loops) <= set(other.loops)), None)
+        if at is None:
+            found.append(part)
+            continue
+        loops = found[at].loops
+        order = [part.loops.index(loop) for loop in loops if loop in part.loops]
+        shape = [part.values.shape[part.loops.index(loop)] if loop in part.loops else 1 for loop in loops]
+        found[at] = Share(loops, found[at].values * part.values.transpose(order).reshape(shape))
+    return found
 
 
 def _apart(axes: Sequence[Axis], look: Look) -> list[tuple[tuple[Axis, ...], tuple[Look]]]:
