@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from accelsim.errors import AccelsimError
-from accelsim.fidelity import Scores, fidelity, score_fidelity
+from accelsim.fidelity import Scores, fidelities, fidelity, score_fidelities, score_fidelity
 from accelsim.workload import Workload, load_workload
 
 SIZES = ["LAYERS=4", "H=3", "M=16", "E=64", "F=5", "WHOLE=1", "HWHOLE=4"]
@@ -107,7 +107,49 @@ def test_refetching_every_row_costs_more_and_differs_less() -> None:
     assert 8 * (always.bytes - never.bytes) == rows * 8 * 4
 
 
+def test_the_worst_row_is_that_of_a_query() -> None:
+    """By numpy, row by row: half the values of each query left out."""
+    scores, values = Scores(seed=3).drawn(SHAPE), np.random.default_rng(4).standard_normal((4, 3, 16, 5))
+    exact = attention(scores, values)
+    raised = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    weights = raised / raised.sum(axis=-1, keepdims=True)
+    least = np.sort(weights, axis=-1)[..., -8:-7]
+    rows = np.linalg.norm(np.where(weights >= least, weights, 0.0) @ values - exact, axis=-1)
+    (found,) = score_fidelity(pruned("VKEEP=500"), pruned(), scores, values)
+    assert found.worst_row == pytest.approx((rows / np.linalg.norm(exact, axis=-1)).max())
+
+
+def test_what_selections_keep_is_what_the_schedule_says() -> None:
+    """Half of 16 tokens in three of four layers, and a quarter of the values of those left."""
+    (found,) = score_fidelity(pruned("DROP0=500", "VKEEP=250"), pruned(), Scores(seed=1))
+    tokens, values = 16 + 3 * 8, 16 * 4 + 3 * 8 * 2
+    assert found.kept == {"TI": tokens / 64, "HI": 1.0, "VI": values / (4 * 16 * 16)}
+    (same,) = score_fidelity(pruned(), pruned(), Scores(seed=1))
+    assert set(same.kept.values()) == {1.0}
+
+
+def test_settings_together_are_what_they_are_alone() -> None:
+    some = [pruned(f"VKEEP={keep}") for keep in (1000, 400)]
+    assert score_fidelities(some, pruned(), Scores(seed=1)) == [
+        score_fidelity(one, pruned(), Scores(seed=1)) for one in some
+    ]
+
+
 # What is refused.
+
+
+def test_settings_of_other_sizes_are_refused() -> None:
+    with pytest.raises(
+        AccelsimError, match=r"^Q has the shape \[4, 3, 8, 64\], and \[4, 3, 16, 64\] in the exact one$"
+    ):
+        score_fidelities([pruned(), pruned("M=8")], pruned(), Scores(seed=1))
+    with pytest.raises(AccelsimError, match=r"^fidelity is of a workload of one step; encoder-layer has \d+$"):
+        fidelities([load_workload("encoder-layer", ["B=1", "L=8", "H=1", "D=8", "S=8", "E=8"])], pruned(), {})
+
+
+def test_scores_of_another_shape_are_refused() -> None:
+    with pytest.raises(AccelsimError, match=r"^scores must have shape \[4, 3, 16, 16\], got \[4, 3, 16, 5\]$"):
+        score_fidelity(pruned(), pruned(), np.zeros((4, 3, 16, 5)))
 
 
 def test_scores_need_queries_and_keys() -> None:
