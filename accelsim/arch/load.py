@@ -25,7 +25,7 @@ REQUIRED = ("schema", "name", "clock", "levels", "units", "components")
 OPTIONAL = ("description", "source", "notes")
 COMPONENT_KEYS = (("energy", "node", "source", "class"), ("width", "area", "voltage"))
 MOST_PES = 1 << 40
-LEVEL_KEYS = (("capacity", "bandwidth", "component"), ("latency", "chunk", "read_out", "slots", "rtl", "dram"))
+LEVEL_KEYS = (("capacity", "bandwidth", "component"), ("latency", "chunk", "burst", "read_out", "slots", "rtl", "dram"))
 UNIT_KEYS = (("ops",), (*DIMENSIONS, "registers", "latency", "per_pe", "rtl"))
 
 
@@ -163,6 +163,7 @@ def _level(name: str, node: Node, components: Mapping[str, Component]) -> Level:
         component,
         latency_s,
         _whole_bytes(entries["chunk"]) if "chunk" in entries else None,
+        _whole_bytes(entries["burst"]) if "burst" in entries else None,
         entries["read_out"].boolean() if "read_out" in entries else False,
         entries["slots"].boolean() if "slots" in entries else False,
         _hardware(entries["rtl"]) if "rtl" in entries else None,

@@ -65,6 +65,7 @@ class Level:
 
     Attributes:
         ports: its ports of limited bandwidth; a kind of access that none of them has is as fast as needed.
+        burst_bytes: what a transfer of a tile moves at the least and in multiples of; only depth `cycle` looks at it.
         read_out: whether results that leave for the next level out, or off chip, are counted as read from this one.
         latency_s: from the last byte leaving it to the data being there; only depth `cycle` looks at it.
         chunk_bytes: what one stream moves before another has its turn; None: a row of its tile.
@@ -79,6 +80,7 @@ class Level:
     component: str
     latency_s: Fraction = Fraction(0)
     chunk_bytes: int | None = None
+    burst_bytes: int | None = None
     read_out: bool = False
     slots: bool = False
     rtl: Node | None = field(default=None, compare=False)

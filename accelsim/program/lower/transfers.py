@@ -24,6 +24,7 @@ from accelsim.program.lower.nest import edges, ended, in_turn
 from accelsim.program.lower.numbers import Amount, amount, conjunction_of
 from accelsim.program.lower.places import Moved, place_of
 from accelsim.program.lower.room import Moves, hold_result, placed, room
+from accelsim.program.lower.shares import Share
 from accelsim.program.model import Edge, Kind, Task, Transfer
 
 WHOLE = Fraction(1)
@@ -342,11 +343,20 @@ def _transfer(
     )
     if level.dram:
         return replace(task, transfer=Transfer(size.expr, at=place_of(setting, tile)))
+    size = _in_bursts(setting, level, size)
     chunk = level.chunk_bytes or _row(setting, tile)
     moved = np.unique(size.share.values)
     pieces = [chunk, *(moved % chunk).tolist()] if chunk < size.largest else moved.tolist()
     setting.tables.grains[port] = gcd(setting.tables.grains.get(port, 0), *pieces)
     return replace(task, transfer=Transfer(size.expr, chunk if chunk < size.largest else None))
+
+
+def _in_bursts(setting: Setting, level: Level, size: Amount) -> Amount:
+    """Bytes that a transfer takes the time of: whole bursts of its level."""
+    if not (burst := level.burst_bytes):
+        return size
+    whole = Share(size.share.loops, -(-size.share.values // burst) * burst)
+    return replace(amount(setting.tables, setting.nest.existing, [whole]), present=size.present)
 
 
 def _moved(
