@@ -19,6 +19,7 @@ gc.set_threshold(200_000, 20, 100)
 
 set_hypothesis_home_dir(ROOT / ".cache" / "hypothesis")
 settings.register_profile("ci", derandomize=True, deadline=None, database=None)
+settings.register_profile("few", settings.get_profile("ci"), max_examples=20)
 settings.load_profile("ci")
 
 

@@ -15,6 +15,7 @@ from accelsim.memory.pim import load_stack
 from accelsim.memory.pim_run import run_attention
 from accelsim.memory.pim_stream import Attention
 from tests.cluster.named import near_of, part, placed, system, with_policy
+from tests.tries import tries
 
 seconds = st.floats(0, 1e3)
 batches = st.builds(Batch, st.integers(1, 300), st.integers(1, 8000))
@@ -41,7 +42,7 @@ def test_overlap_of_two_equal_parts_in_four_pieces() -> None:
     assert overlapped({"projection": Spent(1.0), "attention": Spent(2.0)}, 1)["projection"].seconds == 1.0
 
 
-@settings(max_examples=25)
+@settings(max_examples=tries(25))
 @given(batches, st.sampled_from([None, 1e9, 1e11, 1e14]))
 def test_fastest_is_the_better_of_both_with_the_way_there(batch: Batch, link: float | None) -> None:
     of = system("duplex")
@@ -82,7 +83,7 @@ def test_commands_reach_about_the_bandwidth_that_the_units_are_said_to_have(name
     assert costs(of, Batch(40, 2048), "gpt3-175b")["attention"] == pytest.approx(said, rel=0.15)
 
 
-@settings(max_examples=50)
+@settings(max_examples=tries(50))
 @given(st.integers(1, 20), st.integers(2, 2000))
 def test_prompts_take_their_turns_on_the_processor(prompts: int, tokens: int) -> None:
     of = system("duplex")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from accelsim.cluster.experts import Costs, Sides, divided, greedy_division, routed
 from accelsim.cluster.units import Spent
+from tests.tries import tries
 
 counts = st.integers(1, 60)
 groups = st.lists(st.lists(counts, min_size=1, max_size=4), min_size=1, max_size=5)
@@ -113,7 +114,7 @@ def test_greedy_stops_at_the_first_that_does_not_help() -> None:
     assert divided("shared", parts, costs, costs).seconds == min(max(3 * 3, 16), max(6 * 3, 13))
 
 
-@settings(max_examples=30)
+@settings(max_examples=tries(30))
 @given(groups, rates, rates, rates)
 def test_a_table_decides_and_costs_are_paid(
     parts: list[list[int]], high: tuple[float, float], low: tuple[float, float], believed: tuple[float, float]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from accelsim.cluster import Batch, System, room
 from accelsim.cluster.part import Part
 from tests.cluster.named import MODELS, model, part, system, with_policy
+from tests.tries import tries
 
 # Of the publication that each model's file names, in billions; embeddings are left out of the layers.
 PARAMETERS = {
@@ -100,7 +101,7 @@ def test_grouped_heads_shrink_the_cache() -> None:
     assert cache[3] == cache[1] * 9 / 8
 
 
-@settings(max_examples=40)
+@settings(max_examples=tries(40))
 @given(st.sampled_from(MODELS), st.integers(1, 64), st.integers(1, 4000), st.sampled_from([1, 2, 4, 8]))
 def test_devices_share_all_multiplications(name: str, tokens: int, length: int, number: int) -> None:
     """But those of the norms and routers, which each device does for itself."""

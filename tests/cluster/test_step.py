@@ -14,6 +14,7 @@ from accelsim.cluster.experts import Sides, routed
 from accelsim.cluster.step import DRAWS, _as_in_table, _of_device, step_costs
 from accelsim.cluster.units import Spent
 from tests.cluster.named import FREE, MODELS, SYSTEMS, model, near_of, part, placed, system, with_policy
+from tests.tries import tries
 
 CLASSES = {"projection", "attention", "ffn", "experts", "elementwise", "link", "transfer", "prompts"}
 models = st.sampled_from(MODELS)
@@ -29,7 +30,7 @@ def h100(**changed: Any) -> System:
     return replace(system("h100-node"), **changed)
 
 
-@settings(max_examples=20)
+@settings(max_examples=tries(20))
 @given(st.sampled_from(SYSTEMS), models, small)
 def test_classes_add_up(name: str, of: str, batch: Batch) -> None:
     found = step_cost(system(name), model(of), batch)
@@ -41,7 +42,7 @@ def test_classes_add_up(name: str, of: str, batch: Batch) -> None:
     assert not set(found.energy_by) & set(system(name).energy_unknown)
 
 
-@settings(max_examples=20)
+@settings(max_examples=tries(20))
 @given(models, batches, st.sampled_from([1, 2, 4]))
 def test_twice_the_devices_are_never_slower_and_never_more_than_twice_as_fast(
     name: str, batch: Batch, number: int
@@ -52,7 +53,7 @@ def test_twice_the_devices_are_never_slower_and_never_more_than_twice_as_fast(
     assert one / 2 * (1 - 1e-9) <= two <= one * (1 + 1e-9)
 
 
-@settings(max_examples=30)
+@settings(max_examples=tries(30))
 @given(models, batches, st.sampled_from(["bytes_per_s", "flops_per_s"]), st.floats(1, 8))
 def test_a_faster_processor_is_never_slower(name: str, batch: Batch, rate: str, factor: float) -> None:
     of = h100()
@@ -62,14 +63,14 @@ def test_a_faster_processor_is_never_slower(name: str, batch: Batch, rate: str, 
     assert slow / factor * (1 - 1e-9) <= fast <= slow * (1 + 1e-9)
 
 
-@settings(max_examples=30)
+@settings(max_examples=tries(30))
 @given(models, batches, st.sampled_from(["attention", "projection", "ffn", "experts"]))
 def test_a_choice_of_units_is_never_slower_than_either(name: str, batch: Batch, what: str) -> None:
     at = {where: seconds(placed(system("duplex"), **{what: where}), name, batch) for where in ("processor", "near")}
     assert seconds(placed(system("duplex"), **{what: "fastest"}), name, batch) <= min(at.values()) * (1 + 1e-9)
 
 
-@settings(max_examples=30)
+@settings(max_examples=tries(30))
 @given(models, batches, st.sampled_from(["projection", "ffn"]))
 def test_units_that_share_a_product_are_faster_than_either_and_no_more_than_twice(
     name: str, batch: Batch, what: str
@@ -87,7 +88,7 @@ def test_experts_of_both_units_at_once(name: str, batch: Batch) -> None:
     assert greedy <= near * (1 + 1e-12)
 
 
-@settings(max_examples=20)
+@settings(max_examples=tries(20))
 @given(st.sampled_from(["gpt3-175b", "llama3-70b"]), batches)
 def test_overlap_saves_time_and_no_energy(name: str, batch: Batch) -> None:
     of = placed(system("duplex"), attention="near")
@@ -119,7 +120,7 @@ def test_more_work_takes_longer(name: str, of: str, batch: Batch, more: int) -> 
     assert before <= seconds(system(name), of, replace(batch, prompts=batch.prompts + more)) * (1 + 1e-12)
 
 
-@settings(max_examples=20)
+@settings(max_examples=tries(20))
 @given(st.sampled_from([name for name in MODELS if name not in ("glam", "grok-1", "mixtral-8x7b")]), batches)
 def test_weights_and_caches_are_read_in_every_step(name: str, batch: Batch) -> None:
     """No step is faster than its bytes at full bandwidth: all weights and, unless only prompts run, all caches."""

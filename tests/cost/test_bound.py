@@ -15,6 +15,7 @@ from accelsim.errors import AccelsimError
 from accelsim.mapping import mappings_for
 from accelsim.simulate import simulate_named
 from tests.cost.test_generality import FORMS
+from tests.tries import tries
 
 TIMES = st.integers(0, 9).map(Fraction)
 BOTH = st.fixed_dictionaries({"a": TIMES, "b": TIMES})
@@ -45,13 +46,13 @@ def best_of_two(rows: list[dict[str, Fraction]]) -> Fraction:
     return min(found)
 
 
-@settings(max_examples=200)
+@settings(max_examples=tries(200))
 @given(rows=st.lists(ROW, min_size=1, max_size=6))
 def test_over_two_units_it_is_the_optimum(rows: list[dict[str, Fraction]]) -> None:
     assert split_bound(rows, ("a", "b")) == best_of_two(rows)
 
 
-@settings(max_examples=60)
+@settings(max_examples=tries(60))
 @given(rows=st.lists(THREE, min_size=1, max_size=3), parts=st.just(4))
 def test_over_more_units_no_division_is_faster(rows: list[dict[str, Fraction]], parts: int) -> None:
     """Every way to divide each row in quarters over the units that can run it."""
@@ -65,7 +66,7 @@ def test_over_more_units_no_division_is_faster(rows: list[dict[str, Fraction]], 
         assert bound <= max(busy.values())
 
 
-@settings(max_examples=60)
+@settings(max_examples=tries(60))
 @given(rows=st.lists(THREE, min_size=1, max_size=6))
 def test_over_more_units_it_is_no_less_than_what_any_of_them_must_do(rows: list[dict[str, Fraction]]) -> None:
     bound = split_bound(rows, ("a", "b", "c"))

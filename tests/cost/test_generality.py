@@ -25,6 +25,7 @@ from accelsim.workload import load_workload
 from tests.cost.brute import Brute, Bytes
 from tests.cost.drawn import GONE, draw
 from tests.cost.machines import SAMPLES, Case, Sample, case
+from tests.tries import tries
 
 SEEDS = st.integers(0, 2**32)
 SOFTMAX = {"QK": ["mac"], "GM": ["max"], "SN": ["exp(a-b)"], "SD": ["add"], "A": ["div"], "AV": ["mac"]}
@@ -185,7 +186,7 @@ def test_every_case_of_flat(number: int, sizes: dict[str, int], machine: dict[st
     check_bound(one)
 
 
-@settings(max_examples=25)
+@settings(max_examples=tries(25))
 @given(data=st.data(), design=st.sampled_from(["fusemax", "fusemax-cascade", "unfused"]))
 def test_fit_is_the_largest_divisor_that_fits(design: str, data: st.DataObject) -> None:
     """A buffer that holds what divisor `d` needs, as enumeration counts it, and not a byte more, gives `d`.

@@ -26,6 +26,7 @@ from accelsim.workload import load_workload
 from tests.cost.brute import Brute
 from tests.cost.drawn import GONE, draw
 from tests.cost.machines import ARCH, SAMPLES, Case, Sample, case, sample, written
+from tests.tries import tries
 
 LEVELS = ARCH[ARCH.index("levels:") : ARCH.index("units:")]
 NOTHING = Transfer(Fraction(0), Fraction(0))
@@ -114,7 +115,7 @@ def leaving(brute: Brute) -> Counter[tuple[str, str]]:
     return found
 
 
-@settings(max_examples=60)
+@settings(max_examples=tries(60))
 @RANDOM
 def test_what_leaves_is_read_and_nothing_else_changes(seed: int, which: Sample) -> None:
     one = drawn(seed, which)
@@ -137,7 +138,7 @@ def test_what_leaves_is_read_and_nothing_else_changes(seed: int, which: Sample) 
 # Two ports
 
 
-@settings(max_examples=60)
+@settings(max_examples=tries(60))
 @RANDOM
 def test_two_ports_share_out_what_one_does(seed: int, which: Sample) -> None:
     """Each port is busy with its own bytes: together as long as one that both would share, at the same rate."""
@@ -153,7 +154,7 @@ def test_two_ports_share_out_what_one_does(seed: int, which: Sample) -> None:
     assert (two.result.traffic, two.result.energy_pj) == (one.result.traffic, one.result.energy_pj)
 
 
-@settings(max_examples=40)
+@settings(max_examples=tries(40))
 @RANDOM
 def test_each_port_has_its_own_rate(seed: int, which: Sample) -> None:
     one = drawn(seed, which)

@@ -15,6 +15,7 @@ from accelsim.einsum.types import TYPES
 from accelsim.errors import AccelsimError
 from tests.einsum.build import shapes_of
 from tests.einsum.language import ONE_PASS, THREE_PASS
+from tests.tries import tries
 
 FP16 = TYPES["fp16"]
 SIZES: dict[str, str | int] = {"b": 2, "h": 3, "e": 8, "f": 4, "m": "M", "p": "P"}
@@ -137,7 +138,7 @@ def test_forms_of_attention_do_the_same_multiplications(m: int, p: int, step: in
 
 
 @given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 7))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=tries(30), deadline=None)
 def test_masks_are_respected_by_every_line_that_reads_through_them(m: int, p: int, step: int) -> None:
     visible = sum(min(m, q + 1) for q in range(p))
     causal = ONE_PASS.replace("m1*M0+m0]\nLM", "m1*M0+m0] where m1*M0+m0 <= p\nLM")

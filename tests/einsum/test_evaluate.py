@@ -24,6 +24,7 @@ from accelsim.einsum.types import TYPES, DataType
 from accelsim.errors import AccelsimError
 from tests.einsum.brute import interpret
 from tests.einsum.build import random_inputs, shapes_of
+from tests.tries import tries
 
 IJK: dict[str, str | int] = {"i": 3, "j": 4, "k": 2}
 FP64 = TYPES["fp64"]
@@ -116,7 +117,7 @@ def cascades(draw: st.DrawFn) -> str:
     return f"{first}\n{draw(lines('Y', form.format(read, draw(accesses()))))}"
 
 
-@settings(max_examples=300)
+@settings(max_examples=tries(300))
 @given(cascades(), st.integers(1, 3), st.integers(1, 4), st.integers(1, 3), st.integers(0, 9))
 def test_random_cascades_agree_with_loops_over_points(text: str, i: int, j: int, k: int, seed: int) -> None:
     shapes = shapes_of(text, "A[i,j] B[j,k] C[k] D T[i]", {"i": i, "j": j, "k": k})
@@ -387,7 +388,7 @@ def exact_nearest(value: float, precision: int, step: float) -> Fraction:
     return round(exact / unit) * unit
 
 
-@settings(max_examples=300)
+@settings(max_examples=tries(300))
 @given(
     st.floats(-1e6, 1e6), st.sampled_from(["fp32", "tf32", "bf16", "fp16", "fp8_e4m3", "fp8_e5m2"]), st.integers(0, 30)
 )

@@ -17,6 +17,7 @@ from accelsim.einsum.types import TYPES
 from accelsim.errors import AccelsimError
 from accelsim.workload import load_workload, steps
 from tests.einsum.build import random_inputs
+from tests.tries import tries
 
 pytestmark = pytest.mark.golden
 FORMS = ("3pass", "3pass-deferred", "2pass", "2pass-deferred", "1pass")
@@ -120,7 +121,7 @@ def test_all_cascades_of_a_file_agree(name: str) -> None:
             assert np.abs(one - two).max() < 1e-12
 
 
-@settings(max_examples=40)
+@settings(max_examples=tries(40))
 @given(st.sampled_from(FORMS), st.integers(1, 9), st.integers(1, 5), st.integers(1, 4), st.integers(1, 10))
 def test_any_sizes(form: str, m: int, p: int, f: int, part: int) -> None:
     sizes = {"B": 1, "H": 2, "E": 3, "F": f, "M": m, "P": p, "M0": part}
@@ -129,7 +130,7 @@ def test_any_sizes(form: str, m: int, p: int, f: int, part: int) -> None:
     assert np.abs(evaluate(shapes, inputs)["AV"].array - reference("attention", shapes, inputs)).max() < 1e-12
 
 
-@settings(max_examples=40)
+@settings(max_examples=tries(40))
 @given(st.integers(1, 9), st.integers(1, 5), st.integers(0, 3), st.integers(1, 6))
 def test_any_window(p: int, window: int, sink: int, part: int) -> None:
     """Parts whose keys are all masked are where a running maximum of minus infinity would give NaN."""

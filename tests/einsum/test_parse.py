@@ -29,6 +29,7 @@ from tests.einsum.language import (
     statements,
     unmarked,
 )
+from tests.tries import tries
 
 
 def refused(node: Node) -> str:
@@ -55,19 +56,19 @@ def one(text: str) -> Statement:
 # The text of a value parses to the value.
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=tries(50), deadline=None)
 @given(statements())
 def test_a_rendered_line_parses_to_the_same_line(line: Statement) -> None:
     assert unmarked(one(render_einsum(line))) == line
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 @given(expressions())
 def test_a_rendered_value_parses_to_the_same_value(expr: Expr) -> None:
     assert unmarked(one(f"Z = {render_expr(expr)}").expr) == expr
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 @given(index_expressions())
 def test_a_rendered_index_parses_to_the_same_index(expr: IndexExpr) -> None:
     text = render_index(expr)
@@ -75,7 +76,7 @@ def test_a_rendered_index_parses_to_the_same_index(expr: IndexExpr) -> None:
     assert unmarked(one(f"Z[{text}] = 0").target.indices[0].expr) == expr
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 @given(predicates())
 def test_a_rendered_condition_parses_to_the_same_condition(predicate: Predicate) -> None:
     assert unmarked(one(f"Z = 0 where {render_predicate(predicate)}").where) == predicate
@@ -139,7 +140,7 @@ def assert_places(lines: tuple[Statement, ...], file: str) -> None:
                     assert before.endswith(("[", ",")) or not before
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=tries(25), deadline=None)
 @given(
     st.lists(statements(), min_size=1, max_size=2),
     st.integers(1, 6),
@@ -276,7 +277,7 @@ def test_many_lines_and_long_conditions_are_read() -> None:
     assert one("A = " + "+".join("B" * 150)).expr is not None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(150), deadline=None)
 @given(
     st.lists(
         st.sampled_from(

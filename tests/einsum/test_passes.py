@@ -13,6 +13,7 @@ from accelsim.einsum.passes import chains, explain_passes, footprints, passes, s
 from accelsim.errors import AccelsimError
 from tests.einsum.build import shapes_of
 from tests.einsum.language import ONE_PASS, THREE_PASS, TWO_PASS
+from tests.tries import tries
 
 QKV = "Q[b,h,e,p] K[b,h,e,m] V[b,h,f,m]"
 WHOLE: dict[str, str | int] = {"b": 2, "h": 3, "e": 8, "f": 4, "m": "M", "p": 5}
@@ -204,13 +205,13 @@ def passes_by_definition(cascade: Cascade) -> int:
 
 
 @given(random_cascades())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(150), deadline=None)
 def test_passes_are_those_of_the_definition(cascade: Cascade) -> None:
     assert passes(cascade)["k"] == passes_by_definition(cascade)
 
 
 @given(random_cascades())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 def test_chains_explain_the_number_and_rise_through_the_stages(cascade: Cascade) -> None:
     chain, stage = explain_passes(cascade, "k"), stages(cascade, "k")
     assert max(1, len(chain)) == passes(cascade)["k"]

@@ -31,6 +31,7 @@ from accelsim.einsum.ast import Test as Comparison
 from accelsim.einsum.fold import DROP, KEEP, Fold
 from accelsim.einsum.points import count_points
 from accelsim.errors import AccelsimError, Mark
+from tests.tries import tries
 
 HERE = Mark("mask", 1, 1)
 NAMES = ("i", "j", "k")
@@ -124,7 +125,7 @@ FOLDS = st.dictionaries(st.sampled_from(NAMES), some_folds())
 
 
 @given(SIZES, PREDICATES, FOLDS, st.permutations(NAMES), st.integers(0, 3))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=tries(400), deadline=None)
 def test_counts_equal_enumeration(
     sizes: dict[str, int], predicate: Predicate, folds: dict[str, Fold], order: list[str], kept: int
 ) -> None:
@@ -135,7 +136,7 @@ def test_counts_equal_enumeration(
 
 
 @given(SIZES, EXPRESSIONS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(200), deadline=None)
 def test_the_normal_form_keeps_every_value_and_its_interval_holds_them(sizes: dict[str, int], expr: IndexExpr) -> None:
     scope = Scope(VALUES, sizes, MAPS)
     form = normal(expr, scope)
@@ -148,7 +149,7 @@ def test_the_normal_form_keeps_every_value_and_its_interval_holds_them(sizes: di
 
 
 @given(st.integers(0, 60), some_folds())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(200), deadline=None)
 def test_a_fold_counts_its_images(size: int, fold: Fold) -> None:
     import numpy as np
 

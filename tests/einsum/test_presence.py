@@ -19,6 +19,7 @@ from accelsim.einsum.text import render_predicate
 from accelsim.errors import AccelsimError
 from tests.einsum.build import random_inputs, shapes_of
 from tests.einsum.test_points import holds
+from tests.tries import tries
 
 RANKS: dict[str, str | int] = {"i": "I", "j": "J", "j1,j0": "j by 3", "k": "like j"}
 
@@ -70,7 +71,7 @@ def cascades(draw: st.DrawFn) -> Shapes:
 
 
 @given(cascades())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 def test_points_are_those_of_the_evaluation(shapes: Shapes) -> None:
     found = evaluate(shapes, random_inputs(shapes))
     for name in ("X", "Z", "S", "T", "U", "P"):
@@ -82,7 +83,7 @@ def test_points_are_those_of_the_evaluation(shapes: Shapes) -> None:
 
 
 @given(cascades())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 def test_a_reduction_has_as_many_points_as_ones_that_it_adds(shapes: Shapes) -> None:
     found = evaluate(shapes, random_inputs(shapes))
     for name in ("N", "M"):

@@ -16,6 +16,7 @@ from accelsim.einsum.resolve import Declarations, resolve
 from accelsim.einsum.text import render_einsum
 from accelsim.errors import AccelsimError
 from tests.einsum.language import ONE_PASS, THREE_PASS, TWO_PASS, attention, declared, parsed, resolved, unmarked
+from tests.tries import tries
 
 VECTORS = {"A": ("i",), "B": ("i",), "K": ("i", "e"), "S": (), "TI": ("p", "m"), "W": ("i", "j")}
 
@@ -374,7 +375,7 @@ OFFSETS = st.integers(-2, 2)
 GUARDS = ("j < i", "j <= i", "i > j+1", "j < i-1 and i > 2", "j == i-1", "j != i", "not j > i", "i < j")
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=tries(120), deadline=None)
 @given(st.sampled_from(GUARDS), OFFSETS, st.booleans(), st.sampled_from(("zero", "clamp", "wrap")))
 def test_an_accepted_recurrence_can_be_taken_step_by_step(guard: str, offset: int, generative: bool, edge: str) -> None:
     """Enumerate what each step reads: accepted means that it was all written at an earlier step."""
@@ -412,7 +413,7 @@ def _reads(guard: str, offset: int, edge: str, extent: int) -> list[tuple[int, i
 # Components against their definition.
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(150), deadline=None)
 @given(st.integers(1, 7).flatmap(lambda n: st.tuples(st.just(n), st.sets(st.tuples(*[st.integers(0, n - 1)] * 2)))))
 def test_components_are_the_classes_of_mutual_reach(graph: tuple[int, set[tuple[int, int]]]) -> None:
     count, edges = graph

@@ -16,13 +16,14 @@ from accelsim.einsum.cascade import Shapes
 from accelsim.einsum.counts import count_einsums
 from accelsim.einsum.evaluate import evaluate
 from accelsim.einsum.grid import Values
+from accelsim.einsum.indices import flags_of
 from accelsim.einsum.measured import measured
 from accelsim.einsum.passes import explain_passes
 from accelsim.einsum.presence import elements, presences, scope_of
 from accelsim.errors import AccelsimError
-from accelsim.einsum.indices import flags_of
 from tests.einsum.brute import interpret
 from tests.einsum.build import random_inputs, shapes_of
+from tests.tries import tries
 
 RANKS: dict[str, str | int] = {"p": 5, "m": 7, "k": "upto(7)", "v": "upto(7)", "j": 7, "s": "like m"}
 # A nucleus: the fewest of the largest whose sum reaches a share; they are ranked, added up and cut off by their data
@@ -103,7 +104,7 @@ def test_with_measured_statistics_exactly_what_was_evaluated_exists(name: str) -
 
 
 @given(st.lists(st.integers(0, 7), min_size=5, max_size=5), st.floats(0, 1), st.integers(0, 99))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=tries(25), deadline=None)
 def test_operations_are_those_of_the_lists_that_were_selected(kept: list[int], threshold: float, seed: int) -> None:
     for lines in (THRESHOLD, NESTED):
         found = shapes(lines, tuple(kept))
@@ -216,7 +217,7 @@ CONDITIONS = st.one_of(TESTS, JOINED, st.builds("not {}".format, JOINED))
 
 
 @given(CONDITIONS, CONDITIONS, st.integers(1, 7))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=tries(80), deadline=None)
 def test_what_is_told_without_statistics_is_what_an_evaluation_finds(first: str, second: str, most: int) -> None:
     """A selection among masked points, one among those, and what reads through both; refusing is always right."""
     found = shapes(f"""

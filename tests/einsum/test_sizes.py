@@ -18,6 +18,7 @@ from accelsim.einsum.linear import guards, linear
 from accelsim.einsum.sizes import bind, integer_value, size_values
 from accelsim.errors import AccelsimError
 from tests.einsum.language import NOWHERE, ONE_PASS, PARAMS, THREE_PASS, TWO_PASS, attention, declared, resolved
+from tests.tries import tries
 
 PARAMETERS = dict.fromkeys(PARAMS, 3) | {"B": 1, "H": 4, "R": 2, "E": 5, "F": 2, "M": 10, "P": 7, "M0": 4, "N": 6}
 INPUTS = {"A": ("i",), "W": ("i", "j"), "K": ("b", "k", "e"), "T": ("i",)}
@@ -86,7 +87,7 @@ def points() -> list[dict[str, int]]:
 POINTS = points()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(150), deadline=None)
 @given(INDICES, GUARDS)
 def test_an_index_stays_within_its_bounds_at_every_present_point(expr: IndexExpr, where: Predicate | None) -> None:
     low, high = Bounds(SPACE, where, NOWHERE).of(expr)
@@ -95,7 +96,7 @@ def test_an_index_stays_within_its_bounds_at_every_present_point(expr: IndexExpr
             assert low <= value(expr, point) <= high
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=tries(80), deadline=None)
 @given(st.tuples(*[st.integers(-3, 3)] * 4))
 def test_bounds_of_an_affine_index_are_reached(factors: tuple[int, int, int, int]) -> None:
     atoms: tuple[IndexExpr, ...] = (Coordinate("i"), Coordinate("j"), JOINED)
@@ -105,7 +106,7 @@ def test_bounds_of_an_affine_index_are_reached(factors: tuple[int, int, int, int
     assert Bounds(SPACE, None, NOWHERE).of(expr) == (min(found), max(found))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=tries(80), deadline=None)
 @given(INDICES)
 def test_a_linear_form_has_the_value_of_its_index(expr: IndexExpr) -> None:
     for values in ({}, VALUES):
@@ -114,7 +115,7 @@ def test_a_linear_form_has_the_value_of_its_index(expr: IndexExpr) -> None:
             assert form.constant + sum(c * value(atom, point) for atom, c in form.terms) == value(expr, point)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=tries(80), deadline=None)
 @given(GUARDS)
 def test_a_guard_is_not_negative_where_the_condition_holds(where: Predicate | None) -> None:
     for form in guards(where, VALUES):
@@ -123,7 +124,7 @@ def test_a_guard_is_not_negative_where_the_condition_holds(where: Predicate | No
                 assert form.constant + sum(c * value(atom, point) for atom, c in form.terms) >= 0
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=tries(80), deadline=None)
 @given(
     st.recursive(st.one_of(st.integers(0, 9).map(Int), st.sampled_from((Size("M0"), Size("N")))), grown, max_leaves=6)
 )
@@ -150,7 +151,7 @@ def test_what_is_no_number_is_refused(expr: IndexExpr, message: str) -> None:
 # Whole cascades.
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tries(40), deadline=None)
 @given(st.integers(1, 40), st.integers(1, 12))
 def test_a_split_covers_its_rank_once(size: int, step: int) -> None:
     shapes = bind(attention(TWO_PASS), PARAMETERS | {"M": size, "M0": step})
@@ -290,7 +291,7 @@ WORDS = (
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(150), deadline=None)
 @given(st.data())
 def test_a_cascade_with_slips_is_bound_or_refused_in_one_line(data: st.DataObject) -> None:
     words = re.findall(r"\w+|\n|\s+|.", ONE_PASS.strip())

@@ -22,6 +22,7 @@ from accelsim.golden.softmax import causal
 from accelsim.workload import load_workload, steps
 from tests.golden.examples import WIDE_KEYED, Example, examples
 from tests.golden.scalar import attention_row
+from tests.tries import tries
 
 LENGTH = 100
 TILES = st.one_of(st.none(), st.integers(1, 8))
@@ -51,7 +52,7 @@ def test_bits_are_those_of_one_number_at_a_time(example: Example, tile: int | No
         assert found.empty[row] == (not any(valid))
 
 
-@settings(max_examples=30)
+@settings(max_examples=tries(30))
 @given(examples(), TILES)
 def test_chunks_change_no_bit(example: Example, tile: int | None) -> None:
     whole = run(example, tile)
@@ -170,7 +171,7 @@ def cascade(name: str, q: Floats, k: Floats, v: Floats, tile: int) -> Floats:
     return found
 
 
-@settings(max_examples=25)
+@settings(max_examples=tries(25))
 @given(st.integers(0, 999), st.integers(1, 24), st.sampled_from([None, 1, 4, 7]))
 @pytest.mark.parametrize("name", ["attention", "causal-attention"])
 def test_it_is_the_cascade(name: str, seed: int, keys: int, tile: int | None) -> None:

@@ -17,6 +17,7 @@ from accelsim.golden.constants import log2_e, nearest_code, two_to
 from accelsim.golden.exp import SEGMENTS, ExpUnit, bases, error_bound, exponential, log2_e_code
 from accelsim.golden.fixed import Codes
 from tests.golden.scalar import exp_code, ln2, root_code
+from tests.tries import tries
 
 SCORES = FixedFormat(20, 10, signed=False)
 P, FACTOR = FixedFormat(16, 15), FixedFormat(25, 24, signed=False)
@@ -54,7 +55,7 @@ def test_every_score_is_within_the_bound_and_never_rises(target: FixedFormat, se
     assert y[-1] == 0
 
 
-@settings(max_examples=40)
+@settings(max_examples=tries(40))
 @given(units())
 def test_every_format_is_within_its_bound_and_never_rises(unit: ExpUnit) -> None:
     y, error = errors(unit, every(unit.source))

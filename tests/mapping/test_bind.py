@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.cost.machines import tiny
 from tests.mapping.small import changed, refusal
+from tests.tries import tries
 
 REFUSED = [
     ("m0: 2", "m0: 0", "4:27: split.m.m0: must be positive, got 0"),
@@ -93,7 +94,7 @@ def test_what_does_not_fit_together_is_refused(old: str, new: str, text: str) ->
     assert refusal(old, new) == text
 
 
-@settings(max_examples=30)
+@settings(max_examples=tries(30))
 @given(tiles=st.lists(st.integers(1, 5), max_size=3))
 def test_a_part_spans_all_that_is_inside_it(tiles: list[int]) -> None:
     inner = "".join(f", x{at}: {tile}" for at, tile in enumerate(tiles))

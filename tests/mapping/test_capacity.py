@@ -15,6 +15,7 @@ from accelsim.mapping.capacity import MOST_TILES, kept_bytes, occupied
 from accelsim.mapping.extent import Extent, tile_elements
 from tests.cost.machines import case, sample, tiny
 from tests.mapping.small import changed, refusal
+from tests.tries import tries
 
 FITS = "m2: rest, m1: fit(l1), m0: 1"
 OUTER = ("loops: [m1, n]", "loops: [m2, n]", "A: {at: m1}", "A: {at: m2}")
@@ -90,7 +91,7 @@ def test_numbers_of_tiles_that_cannot_be_tried_are_refused() -> None:
         case(sample("matmul"), {"M": MOST_TILES + 1, "K": 1, "N": 1}, mapping).result  # noqa: B018
 
 
-@settings(max_examples=100)
+@settings(max_examples=tries(100))
 @given(
     hull=st.integers(1, 12), align=st.integers(0, 12), step=st.integers(1, 12), op=st.sampled_from(["over", "modulo"])
 )
@@ -108,7 +109,7 @@ def test_the_extent_of_a_quotient_and_of_a_remainder(hull: int, align: int, step
         assert found.count == max((start + hull - 1) // step - start // step + 1 for start in starts)
 
 
-@settings(max_examples=60)
+@settings(max_examples=tries(60))
 @given(hulls=st.tuples(st.integers(1, 6), st.integers(1, 6)), aligns=st.tuples(st.integers(0, 6), st.integers(0, 6)))
 def test_the_extent_of_a_sum_and_of_a_difference(hulls: tuple[int, int], aligns: tuple[int, int]) -> None:
     left, right = (Extent(hull, hull, align) for hull, align in zip(hulls, aligns, strict=True))

@@ -33,6 +33,7 @@ from accelsim.memory.pim_kernel import (
 from accelsim.memory.pim_model import Stack
 from accelsim.memory.pim_run import Run, gaps, issue, run_attention
 from accelsim.memory.pim_stream import Attention, channel_commands, softmax_cycles
+from tests.tries import tries
 
 WITHIN = 0.025
 LEVELS = ("bank", "bank-group", "buffer")
@@ -126,7 +127,7 @@ def test_every_element_is_read_and_power_never_helps(level: str, rules: str) -> 
     assert exact * limited.banks_per_command * limited.burst_bytes == 2 * 1024 * 128 * 2
 
 
-@settings(max_examples=30)
+@settings(max_examples=tries(30))
 @given(
     st.sampled_from(LEVELS),
     st.booleans(),
@@ -302,7 +303,7 @@ def _changed(stack: Stack, interval: int, window: int) -> Stack:
     return replace(stack, timings={**stack.timings, "nREFI": interval}, window=window)
 
 
-@settings(max_examples=30)
+@settings(max_examples=tries(30))
 @given(STACKS, JOBS)
 def test_nothing_breaks_a_rule(stack: Stack, work: Attention) -> None:
     assert offences(stack, work, run_attention(stack, work)) == []
@@ -322,7 +323,7 @@ def test_a_limit_and_a_refresh_that_are_not_kept_are_found() -> None:
     assert "refresh put off" in offences(_changed(free, 700, 33), work, run_attention(free, work))
 
 
-@settings(max_examples=20)
+@settings(max_examples=tries(20))
 @given(STACKS, JOBS)
 def test_the_kernel_does_what_the_channel_says(stack: Stack, work: Attention) -> None:
     commands = busiest(stack, work)

@@ -19,6 +19,7 @@ from accelsim.memory.pim_model import Stack, with_queries
 from accelsim.memory.pim_report import gemm_done
 from accelsim.memory.pim_run import run_attention
 from accelsim.memory.pim_stream import Attention
+from tests.tries import tries
 
 LEVELS = ("bank", "bank-group", "buffer", "logic")
 
@@ -98,7 +99,7 @@ def _energy_delay(level: str, work: Gemm) -> float:
 # Laws of a product.
 
 
-@settings(max_examples=30)
+@settings(max_examples=tries(30))
 @given(
     st.sampled_from(LEVELS),
     st.sampled_from(["released", "corrected"]),

@@ -24,6 +24,7 @@ from accelsim.memory.pim_model import Stack, beside_processor, with_queries
 from accelsim.memory.pim_processor import asked_by, contention, served_alone
 from accelsim.memory.pim_run import gaps, issue, run_attention
 from accelsim.memory.pim_stream import Attention, channel_commands
+from tests.tries import tries
 
 JOB = Attention(64, 2048, 128, 2, 4)
 SHARES = st.sampled_from([13, 50, 100])
@@ -55,7 +56,7 @@ def test_the_kernel_reads_alone_as_the_channel_does() -> None:
     assert cycles == 1200
 
 
-@settings(max_examples=20)
+@settings(max_examples=tries(20))
 @given(SHARES, WRITES, st.sampled_from(["released", "corrected"]), st.integers(1, 300))
 def test_nothing_breaks_a_rule(share: int, writes: int, rules: str, length: int) -> None:
     stack = stack_of(share, rules, writes=writes)

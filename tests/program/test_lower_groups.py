@@ -22,6 +22,7 @@ from tests.cost.own import resized, said_by_groups, taken_apart
 from tests.program.random_mappings import ARRAYS, draw, iterations
 from tests.program.test_lower_laws import check_flow, spans_of
 from tests.program.test_lower_random import MOST_ITERATIONS, REFUSED, check_bytes
+from tests.tries import tries
 
 SEEDS, EACH = st.integers(0, 2**32), st.sampled_from(SAMPLES)
 
@@ -37,7 +38,7 @@ def lowered(one: Case) -> str:
         raise
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=tries(40), suppress_health_check=[HealthCheck.filter_too_much])
 @given(seed=SEEDS, sample=EACH)
 def test_what_all_groups_say_may_be_said_once(seed: int, sample: Sample) -> None:
     sizes, text = draw(Random(seed), sample)
@@ -47,7 +48,7 @@ def test_what_all_groups_say_may_be_said_once(seed: int, sample: Sample) -> None
     assert lowered(each) == program
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=tries(60), suppress_health_check=[HealthCheck.filter_too_much])
 @given(seed=SEEDS, sample=EACH)
 def test_groups_with_tiles_of_their_own_keep_the_laws(seed: int, sample: Sample) -> None:
     rng = Random(seed)

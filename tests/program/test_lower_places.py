@@ -38,6 +38,7 @@ from tests.program import random_mappings
 from tests.program.random_mappings import iterations
 from tests.program.test_lower_laws import check
 from tests.program.test_lower_random import KEPT, REFUSED, check_bytes
+from tests.tries import tries
 
 PLAIN = "dram: {capacity: unlimited, bandwidth: 3 GB/s, component: memory}"
 BEHIND = """dram:
@@ -69,7 +70,7 @@ def tensors(placement: Placement, group: Group) -> Iterator[tuple[str, list[Visi
 
 
 @pytest.mark.slow
-@settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=tries(60), suppress_health_check=[HealthCheck.filter_too_much])
 @RANDOM
 def test_elements_of_tiles_are_those_of_enumeration(seed: int, which: Sample) -> None:
     """Whatever stands still, and with what else is moved one iteration after another inside."""
@@ -157,7 +158,7 @@ def test_mappings_that_move_in_every_way(name: str) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=40, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=tries(40), suppress_health_check=[HealthCheck.filter_too_much])
 @RANDOM
 def test_laws_of_lowering_hold_with_a_dram(seed: int, which: Sample) -> None:
     """Nothing is read before it is made, bytes are those of the closed form, and `bound` is a bound."""

@@ -18,6 +18,7 @@ from tests.cost.test_ports import machine
 from tests.program.random_mappings import draw, iterations
 from tests.program.test_lower_laws import check
 from tests.program.test_lower_random import KEPT, MOST_ITERATIONS, REFUSED, moved_by
+from tests.tries import tries
 
 MACHINES = {
     "one port each": machine(l1="4 GB/s", read_out="l2 l1"),
@@ -52,7 +53,7 @@ def check_ports(one: Case) -> None:
     assert bound.seconds <= cycle.seconds
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=tries(60), suppress_health_check=[HealthCheck.filter_too_much])
 @given(seed=st.integers(0, 2**32), which=st.sampled_from(SAMPLES), name=st.sampled_from(tuple(MACHINES)))
 def test_random_mappings(seed: int, which: Sample, name: str) -> None:
     one = case(which, *draw(Random(seed), which), MACHINES[name])

@@ -23,6 +23,7 @@ from tests.cost.machines import Case, case, sample, tiny
 from tests.program.random_mappings import cases, iterations
 from tests.program.test_lower import instances
 from tests.program.test_lower_laws import check
+from tests.tries import tries
 
 REFUSED = (
     "at depth cycle a tile cannot stay as at says",
@@ -69,7 +70,7 @@ def check_all(one: Case) -> None:
     assert bound.seconds <= cycle.seconds
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=tries(80), suppress_health_check=[HealthCheck.filter_too_much])
 @given(one=cases())
 def test_random_mappings(one: Case) -> None:
     try:

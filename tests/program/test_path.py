@@ -19,9 +19,13 @@ from accelsim.program.text import render_program
 from tests.program.examples import attention, ring
 from tests.program.random_programs import marked_graphs, programs
 from tests.program.test_skip import changed
+from tests.tries import tries
 
 RANDOM = settings(
-    max_examples=150, phases=[Phase.generate], suppress_health_check=list(HealthCheck), report_multiple_bugs=False
+    max_examples=tries(150),
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+    report_multiple_bugs=False,
 )
 HEAD = "program p at 1000 per s\nresource u 1 oldest\nresource v 1 oldest\nresource d 1 oldest rate 1\n"
 
@@ -69,7 +73,7 @@ def test_all_ticks_are_told_and_skipping_tells_the_same(program: Program) -> Non
 
 
 @seed(2)
-@settings(RANDOM, max_examples=60)
+@settings(RANDOM, max_examples=tries(60))
 @given(programs(calm=True))
 def test_states_may_be_forgotten(program: Program) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -79,7 +83,7 @@ def test_states_may_be_forgotten(program: Program) -> None:
 
 
 @seed(3)
-@settings(RANDOM, max_examples=60)
+@settings(RANDOM, max_examples=tries(60))
 @given(programs(calm=True))
 def test_the_end_begins_after_the_last_claim(program: Program) -> None:
     run = ran(program, skip=False, trace=1 << 20)

@@ -17,8 +17,11 @@ from accelsim.program.read import read_program
 from accelsim.program.semaphores import Tokens, tokens
 from tests.program.examples import attention
 from tests.program.random_programs import marked_graphs
+from tests.tries import tries
 
-SOME = settings(max_examples=120, phases=[Phase.generate], suppress_health_check=list(HealthCheck), deadline=None)
+SOME = settings(
+    max_examples=tries(120), phases=[Phase.generate], suppress_health_check=list(HealthCheck), deadline=None
+)
 MANY = 99
 
 

@@ -18,12 +18,16 @@ from accelsim.program.read import read_program
 from accelsim.program.text import render_program
 from tests.program.examples import attention, ring
 from tests.program.random_programs import marked_graphs, programs
+from tests.tries import tries
 
 RANDOM = settings(
-    max_examples=300, phases=[Phase.generate], suppress_health_check=list(HealthCheck), report_multiple_bugs=False
+    max_examples=tries(300),
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+    report_multiple_bugs=False,
 )
-SOME = settings(RANDOM, max_examples=125)
-FEWER = settings(RANDOM, max_examples=100)
+SOME = settings(RANDOM, max_examples=tries(125))
+FEWER = settings(RANDOM, max_examples=tries(100))
 
 
 def numbers(run: Run) -> tuple[object, ...]:

@@ -16,6 +16,7 @@ from accelsim.program.text import render_program
 from tests.einsum.language import unmarked
 from tests.program.examples import attention
 from tests.program.random_programs import marked_graphs, programs
+from tests.tries import tries
 
 ALL = """\
 program all-of-it at 2500000000/3 per s
@@ -47,7 +48,7 @@ def test_a_golden_text() -> None:
     assert render_program(attention(3, 2, in_flight=4, order="static")) == GOLDEN
 
 
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=tries(60), suppress_health_check=list(HealthCheck))
 @given(st.one_of(programs(), marked_graphs()))
 def test_a_program_comes_back(program: Program) -> None:
     assert unmarked(read_program(render_program(program))) == unmarked(program)

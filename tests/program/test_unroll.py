@@ -21,13 +21,14 @@ from accelsim.program.text import render_program
 from accelsim.program.unroll import queues, unrolled
 from tests.program.examples import attention, ring
 from tests.program.random_programs import marked_graphs, programs
+from tests.tries import tries
 
 HEAD = "program p at 1000 per s\n"
 MOST = 120
 SOME = settings(
-    max_examples=65, phases=[Phase.generate], suppress_health_check=list(HealthCheck), report_multiple_bugs=False
+    max_examples=tries(65), phases=[Phase.generate], suppress_health_check=list(HealthCheck), report_multiple_bugs=False
 )
-FEWER = settings(SOME, max_examples=30)
+FEWER = settings(SOME, max_examples=tries(30))
 
 
 def tasks(program: Program) -> tuple[Task, ...]:

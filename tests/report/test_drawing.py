@@ -20,6 +20,7 @@ from accelsim.report.layers import LANE, SPACE, Edge, Node, lay_out
 from accelsim.workload import load_workload, parameter_names, steps
 from tests.einsum.build import shapes_of
 from tests.einsum.test_presence import cascades
+from tests.tries import tries
 
 SVG = "{http://www.w3.org/2000/svg}"
 GIVEN = {"L": 32, "B": 2, "H": 4, "G": 2, "E": 8, "M": 32, "NB": 4, "BS": 8, "TOP": 2, "W": 8, "M0": 8}
@@ -204,7 +205,7 @@ def graphs(draw: st.DrawFn) -> tuple[list[Node], list[Edge]]:
 
 
 @given(graphs())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=tries(80), deadline=None)
 def test_a_layer_keeps_its_nodes_and_lanes_apart(graph: tuple[list[Node], list[Edge]]) -> None:
     nodes, edges = graph
     count = 1 + max(node.layer for node in nodes)

@@ -22,6 +22,7 @@ from accelsim.report.style import COLOURS, drawn, png_bytes, svg_bytes
 from accelsim.report.tables import Table
 from tests.program.examples import attention, ring
 from tests.report.test_timeline import ALL, ANY, RANDOM, STREAMS, executed
+from tests.tries import tries
 
 STATIC = attention(60, 1, in_flight=4, order="static")
 SEVERAL = {"power", "w"}  # of which a task may claim more than one
@@ -181,7 +182,7 @@ def test_a_short_run_is_shown_whole() -> None:
     assert window(gantt_table(program, full(program))) == (0, 459)
 
 
-@settings(max_examples=200)
+@settings(max_examples=tries(200))
 @given(st.lists(st.integers(0, 10_000), min_size=2, max_size=12, unique=True), st.integers(1, 400))
 def test_a_scale_keeps_order_and_lengths_outside_of_cuts(ticks: list[int], width: int) -> None:
     ends = sorted(ticks)

@@ -22,6 +22,7 @@ from accelsim.report.perfetto import COLOURS, microseconds, perfetto_document
 from accelsim.report.timeline import SKIPPED, timeline
 from tests.program.examples import attention
 from tests.report.test_timeline import ALL, ANY, RANDOM, STREAMS, executed
+from tests.tries import tries
 
 Event = dict[str, Any]
 KEYS = {
@@ -148,7 +149,7 @@ def test_the_document_says_what_a_tick_is() -> None:
     assert other == {"program": "attention", "ticks_per_s": "940000000", "ticks": 138_321}
 
 
-@settings(max_examples=300)
+@settings(max_examples=tries(300))
 @given(st.integers(0, 10**10), st.sampled_from((10**9, 940_000_000, 10**6, 3_200_000_000, Fraction(10**12, 7))))
 def test_no_nanosecond_is_lost(ticks: int, ticks_per_s: int | Fraction) -> None:
     exact = ticks * 10**9 / Fraction(ticks_per_s)

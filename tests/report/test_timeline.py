@@ -20,9 +20,10 @@ from accelsim.program.read import read_program
 from accelsim.report.timeline import Gap, Span, joined, timeline
 from tests.program.examples import attention, ring
 from tests.program.random_programs import marked_graphs, programs
+from tests.tries import tries
 
 ALL = 1 << 20
-RANDOM = settings(max_examples=60, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+RANDOM = settings(max_examples=tries(60), phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 ANY = st.one_of(programs(), programs(calm=True), marked_graphs())
 HEAD = "program p at 1000 per s\n"
 STREAMS = """\

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from accelsim.units.pe_array import Job, run_array, run_compiled
 from accelsim.units.systolic import Dataflow, Edges, Folds, Outputs, Product, SystolicParams, timing
+from tests.tries import tries
 from tests.units.witness import folds_of, is_right, matrices, observe
 
 SIDES = st.integers(1, 5)
@@ -30,7 +31,7 @@ def arrays(draw: st.DrawFn) -> SystolicParams:
     return SystolicParams(draw(SIDES), draw(SIDES), dataflow, edges, folds, buffers, r, s, t, outputs)
 
 
-@settings(max_examples=250)
+@settings(max_examples=tries(250))
 @given(arrays(), st.builds(Product, SIZES, SIZES, SIZES), st.integers(0, 1000))
 def test_registers_agree_with_the_formula_and_with_numpy(params: SystolicParams, shape: Product, seed: int) -> None:
     """Folds and the next job begin as early as no two values meet and every product is right: at `busy`."""
@@ -64,7 +65,7 @@ def test_jobs_of_other_shapes_may_follow_where_weights_stay(side: int, data: st.
     assert is_right(params, jobs, run_compiled(params, jobs))
 
 
-@settings(max_examples=150)
+@settings(max_examples=tries(150))
 @given(arrays(), st.builds(Product, SIZES, SIZES, SIZES), st.lists(st.integers(0, 12), min_size=1, max_size=3))
 def test_the_compiled_simulation_is_the_readable_one(params: SystolicParams, shape: Product, starts: list[int]) -> None:
     """Everything equal, also when jobs are begun so early that their values meet."""

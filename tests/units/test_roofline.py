@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from accelsim.errors import AccelsimError
 from accelsim.units.roofline import Cost, Moved, Product, Roofline, Tiling, product_cost, stream_cost, traffic
+from tests.tries import tries
 
 SIDES = (8, 16, 32, 64, 128)
 TILING = Tiling(SIDES, cores=10, core_bytes=32 << 10, shared_bytes=256 << 10, waves=("compute",), register_side=16)
@@ -165,7 +166,7 @@ def part_busy(tiles: int, cores: int) -> Fraction:
     return Fraction(sum(waves), len(waves) * cores)
 
 
-@settings(max_examples=60)
+@settings(max_examples=tries(60))
 @given(
     products,
     st.sets(st.sampled_from(["compute", "bandwidth"])),
