@@ -12,6 +12,9 @@ from accelsim.errors import AccelsimError
 
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+Tables = Mapping[str, tuple[int, ...] | Integers]
+"""Maps by name, and index tensors whose entries are known."""
+
 COMPARE = {
     "<": np.less,
     "<=": np.less_equal,
@@ -31,7 +34,7 @@ def placed_at(value: Integers, edge: str | None, size: int) -> tuple[Integers, F
     return np.clip(value, 0, size - 1), np.ones_like(inside) if edge == "clamp" else inside
 
 
-def flags_of(predicate: Predicate, grid: Mapping[str, Integers], maps: Mapping[str, tuple[int, ...]]) -> Flags:
+def flags_of(predicate: Predicate, grid: Mapping[str, Integers], maps: Tables) -> Flags:
     """Where a condition holds."""
     match predicate:
         case Test(op, left, right):
@@ -46,7 +49,7 @@ def flags_of(predicate: Predicate, grid: Mapping[str, Integers], maps: Mapping[s
     return total
 
 
-def evaluated(expr: IndexExpr, grid: Mapping[str, Integers], maps: Mapping[str, tuple[int, ...]]) -> Integers:
+def evaluated(expr: IndexExpr, grid: Mapping[str, Integers], maps: Tables) -> Integers:
     """The values of an index expression. Raises AccelsimError for one that depends on data."""
     match expr:
         case Int(value):
@@ -58,6 +61,9 @@ def evaluated(expr: IndexExpr, grid: Mapping[str, Integers], maps: Mapping[str, 
             return found
         case MapCall(name, argument):
             return np.asarray(maps[name], dtype=np.int64)[evaluated(argument, grid, maps)]
-        case Lookup(tensor):
+        case Lookup(tensor, indices):
+            if tensor in maps:
+                places = tuple(evaluated(index.expr, grid, maps) for index in indices)
+                return np.asarray(maps[tensor], dtype=np.int64)[places]
             raise AccelsimError(f"not supported yet at depth cycle: a mask or index that depends on data of {tensor}")
     raise AccelsimError(f"an index has no value for {type(expr).__name__}")

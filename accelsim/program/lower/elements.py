@@ -16,11 +16,12 @@ import numpy as np
 
 from accelsim.cost.images import Counter, Visit
 from accelsim.einsum.affine import Scope, mentioned
-from accelsim.einsum.ast import Coordinate, Index
+from accelsim.einsum.ast import Coordinate, Index, Lookup
 from accelsim.einsum.fold import DROP
-from accelsim.einsum.indices import Integers, evaluated, flags_of, placed_at
-from accelsim.einsum.walk import coordinates
+from accelsim.einsum.indices import Integers, Tables, evaluated, flags_of, placed_at
+from accelsim.einsum.walk import coordinates, walk
 from accelsim.errors import AccelsimError
+from accelsim.program.lower.drawn import drawn_indices
 from accelsim.program.lower.numbers import HERE
 from accelsim.program.lower.shares import MOST_POINTS, Axis, Look, simplified
 
@@ -61,6 +62,14 @@ class Elements:
         return tuple((loop, extents[loop]) for loop in self.seen if loop not in self.along and loop in extents)
 
     @cached_property
+    def tables(self) -> Tables:
+        """Maps; where an index depends on data, also the index tensors that are drawn for it."""
+        maps = self.counter.shapes.cascade.maps
+        indices = [index for look in self.looks for index, _ in look.places]
+        gathers = any(isinstance(item, Lookup) for index in indices for item in walk(index))
+        return {**maps, **drawn_indices(self.counter)} if gathers else maps
+
+    @cached_property
     def looks(self) -> tuple[Look, ...]:
         scope = Scope(self.counter.values, self.counter.shapes.sizes, self.counter.shapes.cascade.maps)
         shape = self.counter.shapes.shapes[self.tensor]
@@ -99,11 +108,11 @@ class Elements:
             within = {
                 name: self.axes[name].within([digits.get(part, 0) for part in self.axes[name].pinned]) for name in names
             }
-            self.found[key] = numbers_of(look, within, self.counter.shapes.cascade.maps)
+            self.found[key] = numbers_of(look, within, self.tables)
         return self.found[key]
 
 
-def numbers_of(look: Look, within: Mapping[str, Integers], maps: Mapping[str, tuple[int, ...]]) -> Integers:
+def numbers_of(look: Look, within: Mapping[str, Integers], maps: Tables) -> Integers:
     """What the dimensions whose coordinates are among those given contribute to the numbers of the elements.
 
     Raises:
