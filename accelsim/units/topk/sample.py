@@ -54,11 +54,16 @@ def drawn_scores(job: Ranking, bits: int, count: int, rng: np.random.Generator) 
         weights: Floats = np.exp(rng.standard_normal((count, job.n)))
         rounded: Integers = np.floor(weights / weights.max(1, keepdims=True) * (2**bits - 1) + 0.5).astype(np.int64)
         return rounded
-    if job.n > 2**bits:
+    check_distinct(job, bits)
+    return np.array([_distinct(job.n, bits, rng) for _ in range(count)], np.int64).reshape(count, job.n)
+
+
+def check_distinct(job: Ranking, bits: int) -> None:
+    """Refuse more distinct scores than there are values."""
+    if job.scores == "distinct" and job.n > 2**bits:
         raise AccelsimError(
             f"score_bits: {bits} hold {2**bits} distinct scores, n is {job.n}: give more bits, or scores=uniform"
         )
-    return np.array([_distinct(job.n, bits, rng) for _ in range(count)], np.int64).reshape(count, job.n)
 
 
 def _distinct(n: int, bits: int, rng: np.random.Generator) -> Integers:
