@@ -102,13 +102,13 @@ def pace(engine: Engine, params: Any, job: Ranking, rate: float, jobs: Sequence[
     """One engine, whose input is as wide as its parameters say.
 
     Args:
-        jobs: what the mean is of where no law gives it.
+        jobs: what the mean is of where no law gives it; drawn if there are none.
     """
-    exact = None if jobs else quick_mean(params, job)
-    sampled = 0 if exact is not None else sum(len(scores) for scores, _ in jobs)
-    mean = exact if exact is not None else float(taken(engine, params, job, jobs)[:, CYCLES].mean())
+    exact = quick_mean(params, job) if _has_law(params, job) else None
+    batches = () if exact is not None else jobs or _drawn(job, params.score_bits)
+    mean = float(taken(engine, params, job, batches)[:, CYCLES].mean()) if exact is None else exact
     fill, least, _ = engine.spans(params, job.n, 0)
-    return Pace(job, params.lanes, job.n / rate, fill, max(mean, least), sampled)
+    return Pace(job, params.lanes, job.n / rate, fill, max(mean, least), sum(len(scores) for scores, _ in batches))
 
 
 def _needed(engine: Engine, params: Any, job: Ranking, line: Line, *, keep: float) -> Needed:

@@ -137,6 +137,13 @@ def test_the_lanes_needed_are_the_fewest(name: str) -> None:
             assert 1 - one.asked.budget / fewer > line.stall
 
 
+def test_only_quick_select_has_this_law() -> None:
+    """A radix select takes three passes over all scores, whatever they are: no job differs from another."""
+    radix = ENGINES["radixselect"]
+    found = pace(radix, radix.params(lanes=16, overhead=3), Ranking(128, 40), 8)
+    assert (found.select, found.sampled) == (3 * (8 + 3), 300)
+
+
 def test_an_engine_that_selects_while_scores_enter_has_no_fill() -> None:
     heap = ENGINES["heap"]
     (one,) = sweep(heap, heap.params(lanes=2), [(96, 0.25)], Line(rate=0.1, stall=0.05))
