@@ -25,8 +25,9 @@ Retime = Callable[[int], int]
 
 @dataclass
 class _Trace:
-    """One variable: its value at time 0, its later changes encoded, and the place of the last of them."""
+    """One variable: its number, from 1, value at time 0, later changes encoded, and the place of the last of them."""
 
+    number: int
     width: int
     first: str
     last: int = 0
@@ -93,9 +94,9 @@ def _declared(lines: Iterator[str], traces: dict[str, _Trace]) -> tuple[bytes, i
                 if kind not in KINDS:
                     raise AccelsimError(f"waves: must be of wires and registers, not {kind} {' '.join(name)}")
                 found += bytes([KINDS[kind], 0]) + " ".join(name).encode() + b"\0" + _varint(int(width))
-                found += _varint(list(traces).index(code) + 1 if code in traces else 0)
+                found += _varint(traces[code].number if code in traces else 0)
                 variables += 1
-                traces.setdefault(code, _Trace(int(width), "x" * int(width)))
+                traces.setdefault(code, _Trace(len(traces) + 1, int(width), "x" * int(width)))
             case ["$enddefinitions", "$end"]:
                 return bytes(found), scopes, variables
     raise AccelsimError("waves: the simulator left no complete VCD")
