@@ -73,6 +73,7 @@ def test_generate_writes_the_same_bytes_again(run: Run, tmp_path: Path) -> None:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_generate_from_an_architecture(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(
@@ -135,6 +136,7 @@ def test_a_missing_tool_is_named_with_what_installs_it(
 # Verification.
 
 
+@pytest.mark.slow
 def test_verify_finds_nothing_wrong(run: Run, tmp_path: Path) -> None:
     found = document(run("verify", "exp", *TINY, "--seed", "7", "--json"))
     assert (found["passed"], found["seed"], found["sim"]) == (True, 7, "verilator")
@@ -144,6 +146,7 @@ def test_verify_finds_nothing_wrong(run: Run, tmp_path: Path) -> None:
     assert set(row["wrong"].values()) == {0}
 
 
+@pytest.mark.slow
 def test_verify_tells_what_it_takes_to_run_the_same_again(run: Run) -> None:
     found = document(run("verify", "exp", *TINY, "--seed", "7", "--json"))
     (row,) = found["rows"]
@@ -154,6 +157,7 @@ def test_verify_tells_what_it_takes_to_run_the_same_again(run: Run) -> None:
     assert [case["name"] for case in found["cases"]] == [case.name for case in cases]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["bits", "first", "last", "busy"])
 def test_verify_counts_what_is_wrong_and_fails(run: Run, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The hardware is as it was; what is expected of it is wrong by one."""
@@ -196,6 +200,7 @@ def test_accuracy_as_text_and_document(run: Run) -> None:
     assert (keyed["formats"]["p"], keyed["tile"]) == ("u25.24", None)
 
 
+@pytest.mark.slow
 def test_accuracy_draws_error_over_bits(run: Run, tmp_path: Path) -> None:
     seen = set()
     for folder in ("one", "two"):

@@ -41,6 +41,7 @@ def counted(unit: Any, setup: Any, cases: list[Case]) -> Counter[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("name", list(UNITS))
 def test_default_cases_reach_every_corner(name: str, seed: int) -> None:

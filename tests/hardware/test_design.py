@@ -49,6 +49,14 @@ def test_every_unit_has_configurations_of_its_own(name: str) -> None:
     assert len({design_of(unit, design.params).name for design in designs}) == len(designs)
 
 
+@pytest.mark.parametrize("name", list(UNITS))
+def test_plain_values_make_the_same_parameters(name: str) -> None:
+    """Of every configuration, too large ones for a simulation as well."""
+    unit = find_unit(name)
+    for params in (*unit.configurations.values(), *unit.large.values()):
+        assert unit.read(unit.plain(params)) == params
+
+
 def test_what_is_not_there_is_refused() -> None:
     with pytest.raises(AccelsimError, match=r'^no hardware unit named "expp"; did you mean "exp"\?$'):
         find_unit("expp")

@@ -70,6 +70,7 @@ def document(output: Output) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_unit_on_two_families_and_in_gates(run: Run) -> None:
     found = document(run("exp", *TINY, "--json"))
     (design,) = found["designs"]
@@ -81,6 +82,7 @@ def test_a_unit_on_two_families_and_in_gates(run: Run) -> None:
     assert found["offers"] is None
 
 
+@pytest.mark.slow
 def test_what_is_estimated_is_what_is_generated(run: Run, tmp_path: Path) -> None:
     found = document(run("tiny", *FAST, "--set", "units.pe2d.rows=1", "--set", "units.pe2d.cols=1", *SMALL, "--json"))
     designs = arch_designs(load_arch("tiny", ["units.pe2d.rows=1", "units.pe2d.cols=1", SMALL[1], SMALL[3]]))
@@ -95,6 +97,7 @@ SMALL = (
 )
 
 
+@pytest.mark.slow
 def test_an_architecture_has_each_design_once(run: Run, arch: str, cells: str, tmp_path: Path) -> None:
     words = (arch, *FAST, "--set", "units.pe2d.rtl={unit: exp, source: u9.4, target: s9.8, segments: 4, lanes: 2}")
     found = document(run(*words, "--liberty", cells, "--out", str(tmp_path / "out"), "--json"))
@@ -107,6 +110,7 @@ def test_an_architecture_has_each_design_once(run: Run, arch: str, cells: str, t
     assert yaml.safe_load(text) == {key: value for key, value in found.items() if key != "files"}
 
 
+@pytest.mark.slow
 def test_what_is_offered_is_taken(run: Run, arch: str, cells: str) -> None:
     """The lines give the clock of the slowest design, and each unit the area of its design."""
     found = document(run(arch, *FAST, "--liberty", cells, "--json"))
@@ -154,6 +158,7 @@ def test_text_says_what_figures_are_of_and_without(run: Run, cells: str) -> None
     assert "--set 'arch.clock=" in offers
 
 
+@pytest.mark.slow
 def test_the_same_bytes_again(run: Run, cells: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for folder in ("one", "two"):
         monkeypatch.setenv("ACCELSIM_CACHE", str(tmp_path / f"cache-{folder}"))

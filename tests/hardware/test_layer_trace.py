@@ -111,6 +111,7 @@ def test_other_clocks_only_stretch_the_axis(layer: Layer, job: Job) -> None:
     assert starts == [each["args"]["start_tick"] for each in trace(layer, job, seen(job))[VERILOG]]
 
 
+@pytest.mark.slow
 def test_a_run_leaves_waves_and_trace_on_one_axis(tmp_path: Path) -> None:
     """A start is seen in the waves, up to the tick that the trace says."""
     found = verify_layer("layer", SIZES, "verilator", SEED, waves=tmp_path, cases=1)

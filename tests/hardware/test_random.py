@@ -154,6 +154,7 @@ def accepted(name: str) -> tuple[list[Any], list[str]]:
     return found, refusals
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(UNITS))
 def test_parameters_that_nobody_chose(name: str) -> None:
     bench, (setups, refusals) = find_unit(name).under_test, accepted(name)

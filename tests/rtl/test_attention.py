@@ -33,6 +33,7 @@ def devices() -> list[Device]:
     return devices_of(BENCH, list(SETUPS.values()))
 
 
+@pytest.mark.slow
 def test_every_bit_and_edge() -> None:
     tried = sweep(BENCH, list(SETUPS.values()), SEED)
     assert len(tried) == (CASES + 1) * len(SETUPS) >= 100
@@ -44,6 +45,7 @@ def any_length(setup: AttentionSetup, rng: np.random.Generator) -> Row:
     return Row(int(setup.length ** rng.random()))
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_beats() -> None:
     tried = soak(replace(BENCH, shape=any_length), SETUPS["short"], "attention_4", SEED)
     assert sum(len(job.inputs["kv"]) for case in tried for job in case.jobs) >= 99_000
@@ -51,6 +53,7 @@ def test_a_hundred_thousand_beats() -> None:
     assert wrong(simulate(devices(), tried, x_seeds=(1,))) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keys", [1, 64, 1024, 4096])
 @pytest.mark.parametrize("name", ["default", "wide"])
 def test_rows_of_any_length(name: str, keys: int) -> None:
@@ -64,6 +67,7 @@ def test_rows_of_any_length(name: str, keys: int) -> None:
     assert wrong(simulate(devices(), [case], x_seeds=(1,))) == []
 
 
+@pytest.mark.slow
 @EACH
 def test_verilog_is_clean(name: str) -> None:
     lint(verilog_text(build(SETUPS[name]), "accelsim_attention"), "accelsim_attention")
@@ -79,12 +83,14 @@ def test_sums_of_all_columns_are_one_module() -> None:
 # Proofs.
 
 
+@pytest.mark.slow
 @EACH
 def test_streams_keep_their_rules(name: str) -> None:
     check_ready_paths(build(SETUPS[name]))
     assert prove(build(SETUPS[name]), stream_rules, 2).holds
 
 
+@pytest.mark.slow
 def test_proofs_speak_of_runs_that_exist() -> None:
     assert prove(build(SMALL), stream_rules, 26, "cover").holds
 
@@ -95,12 +101,14 @@ def rows_of_one_key(claims: Claims, unit: wiring.Component) -> None:
     claims.given("row_ends", unit.kv.payload.last)
 
 
+@pytest.mark.slow
 def test_a_willing_neighbour_is_served() -> None:
     claims, within = together(rows_of_one_key, goes_on(edges(SMALL, Row(1)).last + 1)), 30
     assert prove(build(SMALL), claims, within, "bounded").holds
     assert prove(build(SMALL), claims, within, "cover").holds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [Lossy, Restless])
 def test_a_broken_variant_is_refuted(kind: Callable[..., Any]) -> None:
     proof = prove(kind(build(SMALL), "kv"), stream_rules, 26)
@@ -110,6 +118,7 @@ def test_a_broken_variant_is_refuted(kind: Callable[..., Any]) -> None:
 # Faults on purpose.
 
 
+@pytest.mark.slow
 def test_every_fault_made_by_hand_is_found() -> None:
     found = run_variants(build(SMALL), variants(), cases(BENCH, SMALL))
     assert [mutant.name for mutant in found.survivors] == []
@@ -127,6 +136,7 @@ SURVIVORS = {
 """Faults that change nothing which a run could show, each with the reason."""
 
 
+@pytest.mark.slow
 def test_nine_of_ten_drawn_faults_are_found() -> None:
     found = run_mutants(mutants(build(SMALL), 30, SEED, "attention_small"), cases(BENCH, SMALL))
     assert len(found.mutants) == 30
@@ -169,8 +179,3 @@ def test_units_that_cannot_be_are_refused(values: dict[str, object], message: st
 def test_stages_are_numbers_of_registers() -> None:
     with pytest.raises(AccelsimError, match=r'^weigh_stages: must be an integer from 0 to 8, got "-1"$'):
         AttentionStages(weigh_stages=-1)
-
-
-@EACH
-def test_plain_values_make_the_same_parameters(name: str) -> None:
-    assert UNIT.read(UNIT.plain(SETUPS[name])) == SETUPS[name]

@@ -241,6 +241,7 @@ def odd_devices() -> tuple[Device, ...]:
     return *(device(f"odd_{place}", Odd(kind)) for place, kind in enumerate(ODD)), junk
 
 
+@pytest.mark.slow
 def test_the_bench_notices_what_is_odd() -> None:
     cases = [
         replace(case, name=f"{case.name} {found.name}", device=found.name)
@@ -253,6 +254,7 @@ def test_the_bench_notices_what_is_odd() -> None:
         assert any(line.startswith(beginnings) for line in lines), (place, lines)
 
 
+@pytest.mark.slow
 def test_a_register_without_a_value_is_noticed() -> None:
     """Under Verilator it has another value for each seed, under Icarus it is X."""
     case = Case("lone", "junk", (replace(job(), first=0, last=2),))
@@ -268,6 +270,7 @@ def job() -> Job:
     return Job({"i": (1, 2, 3)}, {"o": (1, 2, 3)}, 1, 3, 3)
 
 
+@pytest.mark.slow
 def test_waves_are_kept(tmp_path: Path) -> None:
     """Of a device that has a word of Verilog as its name."""
     devices, cases = [device("large", SkidBuffer(8))], [Case("lone", "large", (job(),))]
@@ -342,6 +345,7 @@ def test_a_missing_tool_is_named_with_what_installs_it(monkeypatch: pytest.Monke
         build_model([device("skid", SkidBuffer(8))])
 
 
+@pytest.mark.slow
 def test_a_simulation_that_ran_nothing_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rtl.bench.runner, "start_worker", lambda *args: subprocess.Popen(["true"]))
     with pytest.raises(AccelsimError, match=r"^a simulation ran 0 of 1 cases$"):
@@ -357,6 +361,7 @@ def test_verilog_that_does_not_build_is_an_error(monkeypatch: pytest.MonkeyPatch
     assert list((tmp_path / "rtl" / "models").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_models_are_built_once_also_by_two_at_a_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Two that miss at the same time both build, each in its own folder, and both get the same model."""
     (tmp_path / "rtl").mkdir()
@@ -416,6 +421,7 @@ def test_address_jobs_are_what_they_say() -> None:
     assert (len(made.inputs["command"]), len(made.outputs["o"]), made.last) == (1, 24, 24)
 
 
+@pytest.mark.slow
 def test_a_queue_is_not_rigid() -> None:
     """It goes on taking payloads while its output stalls, so that stalled edges do not delay all else."""
     cases = [replace(case, rigid=True) for case in sweep(FIFO, [(8, 5)], 3) if case.gap_out and not case.gap_in]

@@ -30,6 +30,7 @@ def devices() -> list[Device]:
     return devices_of(BENCH, list(SETUPS.values()))
 
 
+@pytest.mark.slow
 def test_every_bit_and_edge() -> None:
     """The corners of the two smallest are all numerators by all denominators."""
     tried = sweep(BENCH, list(SETUPS.values()), SEED)
@@ -39,12 +40,14 @@ def test_every_bit_and_edge() -> None:
     assert wrong(simulate(devices(), tried)) == []
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_beats() -> None:
     tried = soak(BENCH, SETUPS["lanes"], "divide_4", SEED)
     assert sum(len(job.inputs["i"]) for case in tried for job in case.jobs) >= 100_000
     assert wrong(simulate(devices(), tried, x_seeds=(1,))) == []
 
 
+@pytest.mark.slow
 @EACH
 def test_verilog_is_clean(name: str) -> None:
     lint(verilog_text(build(SETUPS[name]), "accelsim_divide"), "accelsim_divide")
@@ -53,22 +56,26 @@ def test_verilog_is_clean(name: str) -> None:
 # Proofs.
 
 
+@pytest.mark.slow
 @EACH
 def test_streams_keep_their_rules(name: str) -> None:
     check_ready_paths(build(SETUPS[name]))
     assert prove(build(SETUPS[name]), stream_rules, 2).holds
 
 
+@pytest.mark.slow
 def test_proofs_speak_of_runs_that_exist() -> None:
     assert prove(build(SMALL), stream_rules, 14, "cover").holds
 
 
+@pytest.mark.slow
 def test_a_willing_neighbour_is_served() -> None:
     within = build(SMALL).division.stages + 1
     assert prove(build(SMALL), goes_on(within), 20, "bounded").holds
     assert prove(build(SMALL), goes_on(within), 12, "cover").holds
 
 
+@pytest.mark.slow
 def test_a_broken_variant_is_refuted() -> None:
     assert prove(Lossy(build(SETUPS["once"])), stream_rules, 14).verdict == "refuted"
 
@@ -127,6 +134,7 @@ def variants() -> dict[str, Block]:
     }
 
 
+@pytest.mark.slow
 def test_every_fault_made_by_hand_is_found() -> None:
     found = run_variants(build(SMALL), variants(), cases(BENCH, SMALL))
     assert [mutant.name for mutant in found.survivors] == []
@@ -144,6 +152,7 @@ SURVIVORS = {
 """Faults that change nothing which a run could show, each with the reason."""
 
 
+@pytest.mark.slow
 def test_nine_of_ten_drawn_faults_are_found() -> None:
     found = run_mutants(mutants(build(SMALL), 30, SEED, "divide_small"), cases(BENCH, SMALL))
     assert len(found.mutants) == 30
@@ -171,8 +180,3 @@ def test_dividers_that_cannot_be_are_refused(values: dict[str, object], message:
     with pytest.raises(AccelsimError) as caught:
         UNIT.read(values)
     assert str(caught.value) == message
-
-
-@EACH
-def test_plain_values_make_the_same_parameters(name: str) -> None:
-    assert UNIT.read(UNIT.plain(SETUPS[name])) == SETUPS[name]

@@ -145,6 +145,7 @@ def library(tmp_path: Path) -> Callable[[str], Flow]:
 # By hand.
 
 
+@pytest.mark.slow
 def test_registers_by_hand(library: Callable[[str], Flow]) -> None:
     for flow in (*map(fpga_flow, FAMILIES.values()), gates_flow(), library(liberty.tiny())):
         assert of(Delay(3, 4), flow).figures["ff"] == 3 * 4
@@ -187,6 +188,7 @@ def test_the_nand2_is_found_by_what_it_does(library: Callable[[str], Flow]) -> N
     assert figures["gate_equivalents"] == pytest.approx(float(figures["area"] or 0) / 1.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "blocks"), [("ecp5", 1), ("xilinx", 0.5), ("ice40", 5)])
 def test_multipliers_and_memories_by_hand(family: str, blocks: float) -> None:
     """16 by 16 bits is one of each family's multipliers.
@@ -220,6 +222,7 @@ def sized(rows: int, cols: int, family: str) -> Estimate:
     return of(array(rows, cols), fpga_flow(FAMILIES[family]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FPGA)
 def test_an_array_has_a_multiplier_for_each_element(family: str) -> None:
     """And a larger one takes no less of anything."""
@@ -231,6 +234,7 @@ def test_an_array_has_a_multiplier_for_each_element(family: str) -> None:
         assert numbers[0] < numbers[-1]
 
 
+@pytest.mark.slow
 def test_more_lanes_take_more() -> None:
     unit = find_unit("exp")
     blocks = [unit.under_test.build(unit.read({"lanes": lanes, "segments": 4})) for lanes in (1, 3)]
@@ -246,6 +250,7 @@ def netlist(block: wiring.Component, *script: str) -> str:
     return run_yosys([*read, *script, "write_rtlil out.il"], {"in.il": rtlil_text(block, TOP)}, ["out.il"])["out.il"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["exp", "divide", "systolic"])
 def test_flip_flops_are_the_bits_of_registers(name: str) -> None:
     """As many as stand in the netlist of gates of any kind, and no more than were described."""
@@ -277,6 +282,7 @@ def bare() -> str:
     return verilog_text(array(4, 4, **dict.fromkeys(names, 0)), TOP)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FPGA)
 def test_nothing_is_lost(family: str) -> None:
     """A mapping that drops a part of the design shows in inputs that nothing reads: small figures that are wrong."""

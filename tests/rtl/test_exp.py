@@ -30,18 +30,21 @@ def devices() -> list[Device]:
     return devices_of(BENCH, list(SETUPS.values()))
 
 
+@pytest.mark.slow
 def test_every_bit_and_edge() -> None:
     tried = sweep(BENCH, list(SETUPS.values()), SEED)
     assert len(tried) == (CASES + 1) * len(SETUPS) >= 100
     assert wrong(simulate(devices(), tried)) == []
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_beats() -> None:
     tried = soak(BENCH, SETUPS["lanes"], "exp_1", SEED)
     assert sum(len(job.inputs["i"]) for case in tried for job in case.jobs) >= 100_000
     assert wrong(simulate(devices(), tried, x_seeds=(1,))) == []
 
 
+@pytest.mark.slow
 def test_every_number_of_a_source() -> None:
     """All 4096 codes of u12.8 through a unit of one lane and one register."""
     assert wrong(simulate(devices(), [every_number(SETUPS["short"], "exp_4")])) == []
@@ -57,6 +60,7 @@ def test_constants_of_hardware_and_golden_model_are_the_same() -> None:
     assert [log2_e(bits) for bits in range(60)] == [log2_e_code(bits) for bits in range(60)]
 
 
+@pytest.mark.slow
 @EACH
 def test_verilog_is_clean(name: str) -> None:
     lint(verilog_text(build(SETUPS[name]), "accelsim_exp"), "accelsim_exp")
@@ -65,23 +69,27 @@ def test_verilog_is_clean(name: str) -> None:
 # Proofs.
 
 
+@pytest.mark.slow
 @EACH
 def test_streams_keep_their_rules(name: str) -> None:
     check_ready_paths(build(SETUPS[name]))
     assert prove(build(SETUPS[name]), stream_rules, 2).holds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setup", [SMALL, SETUPS["default"]], ids=["small", "real"])
 def test_proofs_speak_of_runs_that_exist(setup: ExpSetup) -> None:
     assert prove(build(setup), stream_rules, 12, "cover").holds
 
 
+@pytest.mark.slow
 def test_a_willing_neighbour_is_served() -> None:
     within = SMALL.stages.depth + 1
     assert prove(build(SMALL), goes_on(within), 30, "bounded").holds
     assert prove(build(SMALL), goes_on(within), 12, "cover").holds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [Lossy, Withdrawn])
 def test_a_broken_variant_is_refuted(kind: Callable[[Any], Any]) -> None:
     proof = prove(kind(build(SMALL)), stream_rules, 14)
@@ -91,6 +99,7 @@ def test_a_broken_variant_is_refuted(kind: Callable[[Any], Any]) -> None:
 # Faults on purpose.
 
 
+@pytest.mark.slow
 def test_every_fault_made_by_hand_is_found() -> None:
     found = run_variants(build(SMALL), variants(), cases(BENCH, SMALL))
     assert [mutant.name for mutant in found.survivors] == []
@@ -110,6 +119,7 @@ SURVIVORS = {
 """Faults that change nothing which a run could show, each with the reason."""
 
 
+@pytest.mark.slow
 def test_nine_of_ten_drawn_faults_are_found() -> None:
     tried = cases(BENCH, SMALL)
     found = run_mutants(mutants(build(SMALL), 30, SEED, "exp_small"), tried)
@@ -157,8 +167,3 @@ def test_units_that_cannot_be_are_refused(make: Callable[[], object], message: s
     with pytest.raises(AccelsimError) as caught:
         make()
     assert str(caught.value) == message
-
-
-@pytest.mark.parametrize("name", SETUPS)
-def test_plain_values_make_the_same_parameters(name: str) -> None:
-    assert UNIT.read(UNIT.plain(SETUPS[name])) == SETUPS[name]

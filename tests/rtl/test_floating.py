@@ -105,6 +105,7 @@ def test_every_wrong_sum_is_found() -> None:
     assert [kind.__name__ for kind, result in zip(WRONG_SUMS, found, strict=True) if result.passed] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bf16 product", "fp32 sum"])
 def test_large_formats_are_drawn_of_every_kind(name: str) -> None:
     """Results that are NaN, infinite, 0 with either sign; and of sums, opposite operands that lose more than half."""

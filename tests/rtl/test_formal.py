@@ -70,16 +70,19 @@ PROVEN = [
 EACH = pytest.mark.parametrize("proven", PROVEN, ids=lambda proven: proven.name)
 
 
+@pytest.mark.slow
 @EACH
 def test_claims_hold_in_all_runs(proven: Proven) -> None:
     assert prove(proven.build(), proven.properties(), proven.depth).holds
 
 
+@pytest.mark.slow
 @EACH
 def test_claims_speak_of_runs_that_exist(proven: Proven) -> None:
     assert prove(proven.build(), proven.properties(), proven.cover, "cover").holds
 
 
+@pytest.mark.slow
 @EACH
 def test_a_willing_neighbour_is_served(proven: Proven) -> None:
     if proven.within:
@@ -195,6 +198,7 @@ BROKEN: list[tuple[str, Build, Properties, str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "build", "claims", "broken"), BROKEN, ids=[row[0] for row in BROKEN])
 def test_a_broken_variant_is_refuted(name: str, build: Build, claims: Properties, broken: str, tmp_path: Path) -> None:
     waves = tmp_path / "run.vcd"
@@ -216,6 +220,7 @@ class Stuck(SkidBuffer):
         return m
 
 
+@pytest.mark.slow
 def test_one_that_stops_is_refuted() -> None:
     proof = prove(Stuck(SMALL), goes_on(4), 30, "bounded")
     assert proof.verdict == "refuted"
@@ -288,6 +293,7 @@ def test_empty_or_unclear_claims_are_refused(properties: Properties, mode: Any, 
     assert str(caught.value) == message
 
 
+@pytest.mark.slow
 def test_a_claim_that_needs_more_to_be_proved_is_open() -> None:
     """True in every run, but not by induction alone: nothing says that the tail follows the head."""
     proof = prove(Fifo(SMALL, 3), stream_rules, 3)

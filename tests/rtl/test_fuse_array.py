@@ -253,8 +253,3 @@ def test_bad_parameters_are_refused(values: dict[str, object], message: str) -> 
     with pytest.raises(AccelsimError) as caught:
         UNIT.read(values)
     assert str(caught.value).startswith(message)
-
-
-@EACH
-def test_plain_values_give_the_same_array(name: str) -> None:
-    assert UNIT.read(UNIT.plain(FORMS[name])) == FORMS[name]

@@ -160,6 +160,7 @@ def resets(unit: Any, params: Any, number: int) -> list[Case]:
     return [replace(case, name=f"{case.name}, seed {seed}") for seed, case in found]
 
 
+@pytest.mark.slow
 def test_every_fault_made_by_hand_is_found() -> None:
     tried = [*cases(SKID, BITS), *resets(SKID, BITS, 8)]
     variants = {name: kind(BITS) for name, kind in VARIANTS.items()}
@@ -185,6 +186,7 @@ def drawn() -> tuple[Mutants, ...]:
     return tuple(mutants(unit.build(params), 30, SEED, f"mutants_{unit.name}") for unit, params in DRAWN)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", range(len(DRAWN)), ids=[unit.name for unit, _ in DRAWN])
 def test_nine_of_ten_drawn_faults_are_found(place: int) -> None:
     unit, params = DRAWN[place]
@@ -201,6 +203,7 @@ def test_faults_are_the_same_for_the_same_seed() -> None:
     assert first.device.interface.pins[-1].name == "mutant"
 
 
+@pytest.mark.slow
 def test_an_original_that_fails_is_no_measure() -> None:
     wrong = [
         replace(case, jobs=tuple(replace(job, last=job.last + 1) for job in case.jobs))

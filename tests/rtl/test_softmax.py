@@ -35,6 +35,7 @@ def devices() -> list[Device]:
     return devices_of(BENCH, list(SETUPS.values()))
 
 
+@pytest.mark.slow
 def test_every_bit_and_edge() -> None:
     tried = sweep(BENCH, list(SETUPS.values()), SEED)
     assert len(tried) == (CASES + 1) * len(SETUPS) >= 100
@@ -46,12 +47,14 @@ def any_length(setup: SoftmaxSetup, rng: np.random.Generator) -> Scores:
     return Scores(int(setup.length ** rng.random()))
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_beats() -> None:
     tried = soak(replace(BENCH, shape=any_length), SETUPS["beat"], "softmax_2", SEED)
     assert sum(len(job.inputs["i"]) for case in tried for job in case.jobs) >= 100_000
     assert wrong(simulate(devices(), tried, x_seeds=(1,))) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keys", [1, 16, 17, 1000, 4096])
 def test_rows_of_any_length(keys: int) -> None:
     setup, shape = SETUPS["default"], Scores(keys)
@@ -61,6 +64,7 @@ def test_rows_of_any_length(keys: int) -> None:
     assert wrong(simulate(devices(), [Case(f"{keys} keys", "softmax_0", (job, job))], x_seeds=(1,))) == []
 
 
+@pytest.mark.slow
 @EACH
 def test_verilog_is_clean(name: str) -> None:
     lint(verilog_text(build(SETUPS[name]), "accelsim_softmax"), "accelsim_softmax")
@@ -69,17 +73,20 @@ def test_verilog_is_clean(name: str) -> None:
 # Proofs.
 
 
+@pytest.mark.slow
 @EACH
 def test_streams_keep_their_rules(name: str) -> None:
     check_ready_paths(build(SETUPS[name]))
     assert prove(build(SETUPS[name]), stream_rules, 2).holds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setup", [SETUPS["key"], SMALL], ids=["one key", "small"])
 def test_proofs_speak_of_runs_that_exist(setup: SoftmaxSetup) -> None:
     assert prove(build(setup), stream_rules, 20, "cover").holds
 
 
+@pytest.mark.slow
 def test_a_willing_neighbour_is_served() -> None:
     """A row of one key makes its unit fill up a tile of three beats, meanwhile no other is taken."""
     within = edges(SMALL, Scores(1)).first + 1
@@ -87,6 +94,7 @@ def test_a_willing_neighbour_is_served() -> None:
     assert prove(build(SMALL), goes_on(within), 20, "cover").holds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [Lossy, Restless])
 def test_a_broken_variant_is_refuted(kind: Callable[[Any], Any]) -> None:
     proof = prove(kind(build(SETUPS["key"])), stream_rules, 18)
@@ -115,11 +123,13 @@ class Slow(TileStore):
         return m
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("beats", [1, 3, 64])
 def test_tiles_never_overtake_each_other(beats: int) -> None:
     assert prove(TileStore(8, 1, beats, 1), no_place_is_lost, 2).holds
 
 
+@pytest.mark.slow
 def test_a_slow_store_is_refuted() -> None:
     assert prove(TileStore(8, 1, 3, 1), no_place_is_lost, 12, "cover").holds
     assert prove(Slow(8, 1, 3, 1), no_place_is_lost, 12).verdict == "refuted"
@@ -128,6 +138,7 @@ def test_a_slow_store_is_refuted() -> None:
 # Faults on purpose.
 
 
+@pytest.mark.slow
 def test_every_fault_made_by_hand_is_found() -> None:
     found = run_variants(build(SMALL), variants(), cases(BENCH, SMALL))
     assert [mutant.name for mutant in found.survivors] == []
@@ -148,6 +159,7 @@ SURVIVORS = {
 """Faults that change nothing which a run could show, each with the reason."""
 
 
+@pytest.mark.slow
 def test_nine_of_ten_drawn_faults_are_found() -> None:
     found = run_mutants(mutants(build(SMALL), 30, SEED, "softmax_small"), cases(BENCH, SMALL))
     assert len(found.mutants) == 30
@@ -181,8 +193,3 @@ def test_units_that_cannot_be_are_refused(values: dict[str, object], message: st
 def test_stages_are_numbers_of_registers() -> None:
     with pytest.raises(AccelsimError, match=r'^sum_stages: must be an integer from 0 to 8, got "-1"$'):
         SoftmaxStages(sum_stages=-1)
-
-
-@EACH
-def test_plain_values_make_the_same_parameters(name: str) -> None:
-    assert UNIT.read(UNIT.plain(SETUPS[name])) == SETUPS[name]

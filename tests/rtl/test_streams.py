@@ -40,12 +40,14 @@ def test_there_are_cases_enough() -> None:
     assert max(sum(case.device == name for case in cases) for name in configurations) <= 30
 
 
+@pytest.mark.slow
 def test_every_bit_and_edge_under_verilator() -> None:
     results = simulate(all_devices(), all_cases())
     assert len(results) == 2 * len(all_cases())
     assert wrong(results) == []
 
 
+@pytest.mark.slow
 def test_every_bit_and_edge_under_icarus() -> None:
     """Pip has no Icarus, so that a fresh machine need not have it; it is then asked for by name."""
     if shutil.which("iverilog") is None:
@@ -64,6 +66,7 @@ def test_a_hundred_thousand_payloads(place: int) -> None:
     assert wrong(simulate(all_devices(), cases, x_seeds=(1,))) == []
 
 
+@pytest.mark.slow
 def test_arbiter_serves_all_in_turn() -> None:
     cases = [case for place in range(len(ARBITERS)) for case in arbiter_cases(place, [(0, 0)], 7, 5)]
     assert wrong(simulate(all_devices(), cases)) == []

@@ -63,12 +63,14 @@ def test_the_configurations_are_of_every_kind() -> None:
     assert (1, 1) in {(form.rows, form.cols) for form in FORMS}
 
 
+@pytest.mark.slow
 def test_every_bit_and_edge() -> None:
     cases = sweep(UNIT_TESTED, FORMS, SEED)
     assert len(cases) == CASES * len(FORMS) >= 160
     assert wrong(run(cases, (1, 2))) == []
 
 
+@pytest.mark.slow
 def test_every_bit_and_edge_under_icarus() -> None:
     """Pip has no Icarus, so that a fresh machine need not have it; it is then asked for by name."""
     cases = sweep(UNIT_TESTED, FORMS, SEED + 1)
@@ -79,6 +81,7 @@ def test_every_bit_and_edge_under_icarus() -> None:
     assert wrong(run(cases, sim="icarus")) == []
 
 
+@pytest.mark.slow
 def test_a_thousand_rows_on_a_large_array() -> None:
     """Lone with 1,000 rows; then tiles of all sizes back to back, in all 1,000 rows more."""
     name = "systolic_large"
@@ -99,6 +102,7 @@ def test_a_hundred_thousand_beats() -> None:
     assert wrong(run(cases)) == []
 
 
+@pytest.mark.slow
 def test_a_short_job_behind_a_long_one_waits_for_the_wire_of_its_column() -> None:
     """Outputs in place: bits stay right, and rows of one job leave as soon as those of the job before have left."""
     form = FORMS[list(UNIT.configurations).index("outputs")]
@@ -134,17 +138,20 @@ def title(form: ArrayForm) -> str:
     return f"{form.rows}x{form.cols} {form.dataflow} {form.weight_buffers} {form.output_registers}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", PROVEN, ids=title)
 def test_streams_keep_their_rules_in_all_runs(form: ArrayForm) -> None:
     assert prove(SystolicArray(form), stream_rules, 2).holds
     check_ready_paths(SystolicArray(form))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [*SMALL, OUTPUTS, WEIGHTS], ids=title)
 def test_rules_speak_of_runs_that_exist(form: ArrayForm) -> None:
     assert prove(SystolicArray(form), stream_rules, 30, "cover").holds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [*SMALL, OUTPUTS, WEIGHTS], ids=title)
 def test_a_willing_neighbour_is_served(form: ArrayForm) -> None:
     """Jobs of one beat: each stream moves before the first result of a lone job would be followed by a second."""
@@ -154,6 +161,7 @@ def test_a_willing_neighbour_is_served(form: ArrayForm) -> None:
     assert prove(SystolicArray(form), claims, 30, "cover").holds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [OUTPUTS, WEIGHTS], ids=title)
 def test_a_result_that_is_taken_back_is_refuted(form: ArrayForm) -> None:
     proof = prove(Withdrawn(form), stream_rules, 20)
@@ -163,6 +171,7 @@ def test_a_result_that_is_taken_back_is_refuted(form: ArrayForm) -> None:
 # Faults on purpose.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [OUTPUTS, WEIGHTS], ids=title)
 def test_every_fault_made_by_hand_is_found(form: ArrayForm) -> None:
     report = run_variants(SystolicArray(form), variants(form), sweep(UNIT_TESTED, [form], SEED))
@@ -183,6 +192,7 @@ def drawn() -> tuple[Mutants, ...]:
     return tuple(mutants(SystolicArray(form), 30, SEED, f"mutants_{form.dataflow}") for form in (OUTPUTS, WEIGHTS))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("place", "form"), [(0, OUTPUTS), (1, WEIGHTS)], ids=("os", "ws"))
 def test_nine_of_ten_drawn_faults_are_found(place: int, form: ArrayForm) -> None:
     report = run_mutants(drawn()[place], sweep(UNIT_TESTED, [form], SEED), beside=[found.device for found in drawn()])
@@ -194,6 +204,7 @@ def test_nine_of_ten_drawn_faults_are_found(place: int, form: ArrayForm) -> None
 # Verilog and parameters.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [LARGE, *SMALL], ids=title)
 def test_verilog_has_the_element_once_and_no_warning(form: ArrayForm) -> None:
     text = verilog_text(SystolicArray(form), "accelsim_systolic")
@@ -234,8 +245,3 @@ def test_bad_parameters_are_refused(values: dict[str, object], message: str) -> 
     with pytest.raises(AccelsimError) as caught:
         UNIT.read(values)
     assert str(caught.value).startswith(message)
-
-
-@pytest.mark.parametrize("form", [*FORMS, LARGE], ids=title)
-def test_plain_values_give_the_same_array(form: ArrayForm) -> None:
-    assert UNIT.read(UNIT.plain(form)) == form

@@ -77,6 +77,7 @@ print([hashlib.sha256(verilog_text(block, "made").encode()).hexdigest() for bloc
 """
 
 
+@pytest.mark.slow
 def test_bytes_depend_on_neither_hash_seed_nor_folder(tmp_path: Path) -> None:
     seen = set()
     for seed, folder in (("0", ROOT), ("1", tmp_path), ("77", Path("/"))):
@@ -114,6 +115,7 @@ def test_names_need_no_escape() -> None:
     assert not [found.name for found in all_devices() if "\\" in found.verilog]
 
 
+@pytest.mark.slow
 def test_every_block_lints_clean() -> None:
     for found in all_devices():
         lint(found.verilog, f"dut_{found.name}")
@@ -127,6 +129,7 @@ def test_lint_finds_what_is_not_waived() -> None:
         lint("module bad(; endmodule", "bad")
 
 
+@pytest.mark.slow
 def test_each_waiver_is_needed_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(WAIVED) <= 8
     texts = [
