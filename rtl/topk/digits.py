@@ -175,14 +175,15 @@ class ScoreRows(Block):
         self.rows = rows
         self.part_in = Signal(range(self.parts * rows))
         beat = data.ArrayLayout(score_bits, input_lanes)
+        parts = data.ArrayLayout(score_bits * input_lanes, self.parts)
+        self.words = memory.Memory(shape=parts, depth=rows, init=[])
         row = data.ArrayLayout(score_bits, lanes)
         super().__init__({"taken": In(1), "beat": In(beat), "last": In(1), "place": In(range(rows)), "row": Out(row)})
 
     def elaborate(self, platform: None) -> Module:
         m = Module()
-        shape = data.ArrayLayout(len(Value.cast(self.beat)), self.parts)
-        m.submodules.words = store = memory.Memory(shape=shape, depth=self.rows, init=[])
-        write, read = store.write_port(granularity=1), store.read_port(domain="comb")
+        m.submodules.words = self.words
+        write, read = self.words.write_port(granularity=1), self.words.read_port(domain="comb")
         bits = levels(self.parts)
         part, place = self.part_in[:bits], self.part_in[bits:]
         m.d.comb += [

@@ -75,8 +75,8 @@ class RadixSelect(Block):
     """
 
     def __init__(self, setup: RadixSetup) -> None:
-        form = setup.form
         self.setup = setup
+        self.form = form = setup.form
         self.intake = Intake(form)
         self.copies = Copies(form)
         self.filter = Filter(form, setup.filter)
