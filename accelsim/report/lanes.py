@@ -150,4 +150,4 @@ def _key(figure: Figure, paint: Mapping[str, Paint], asked: str) -> None:
     ]
     marks += [Line2D([], [], color=INK, linestyle=STYLES[way], label=f"SELECT {WAYS[way]}") for way in WAYS]
     marks.append(Line2D([], [], color=GREY, linewidth=1.4, label=asked))
-    figure.legend(handles=marks, loc="outside upper center", ncols=8)
+    figure.legend(handles=marks, loc="outside upper center", ncols=6)
