@@ -142,7 +142,7 @@ def chained(setup: QuickSetup, shapes: Sequence[QuickJob], jobs: Sequence[Job]) 
 def read(values: Mapping[str, object]) -> QuickSetup:
     """Parameters by name: those of `TopkForm` and `TopkStages`, and `pivots`. AccelsimError for what cannot be."""
     numbers = {name: value for name, value in values.items() if name != "pivots"}
-    base: Any = QuickSetup(pivots=values["pivots"]) if "pivots" in values else QuickSetup()  # type: ignore[arg-type]
+    base: Any = QuickSetup(pivots=str(values["pivots"])) if "pivots" in values else QuickSetup()  # type: ignore[arg-type]
     setup: QuickSetup = from_plain(base, numbers)
     return setup
 
