@@ -53,6 +53,8 @@ def route(arch: str, workload: str, mapping: Names, texts: Sequence[str]) -> Ove
             kind, rest = "workload", path
         elif kind not in KINDS or not dot:
             kind, rest = _only_place(path, arch, workload, names)
+        elif kind == "workload":
+            rest = path  # by its first word a place is told from a parameter
         if kind == "mapping" and len(names) > 1:
             raise AccelsimError(
                 f'"{path}": {", ".join(names)} are given, and --set does not say which of them is meant: '

@@ -6,6 +6,7 @@ import pytest
 
 from accelsim.errors import AccelsimError
 from accelsim.route import Overrides, route
+from accelsim.simulate import simulate_named
 
 
 @pytest.mark.parametrize(
@@ -19,7 +20,7 @@ from accelsim.route import Overrides, route
         ("in_flight=2", Overrides(mapping=("groups.attention.in_flight=2",))),
         ("p1=3", Overrides(mapping=("split.p.p1=3",))),
         ("arch.clock=1 GHz", Overrides(arch=("clock=1 GHz",))),
-        ("workload.params.B=3", Overrides(workload=("params.B=3",))),
+        ("workload.params.B=3", Overrides(workload=("workload.params.B=3",))),
         ("mapping.groups.attention.in_flight=3", Overrides(mapping=("groups.attention.in_flight=3",))),
         ("arch.units.pe2d.ops.exp.cycles=2", Overrides(arch=("units.pe2d.ops.exp.cycles=2",))),
         ("groups.attention.overlap=pipeline", Overrides(mapping=("groups.attention.overlap=pipeline",))),
@@ -71,3 +72,13 @@ def test_what_belongs_nowhere_or_to_several_is_refused(text: str, message: str) 
 def test_a_workload_without_a_mapping_can_still_be_overridden() -> None:
     found = route("fusemax", "paged-attention", None, ["PG=8", "clock=1 GHz"])
     assert found == Overrides(arch=("clock=1 GHz",), workload=("PG=8",))
+
+
+def test_a_place_in_the_workload_is_reached() -> None:
+    sizes = [f"{name}=4" for name in "MNK"]
+    plain, wide = (
+        simulate_named("fusemax", "gemm", [*sizes, *more]).level_bytes("dram")
+        for more in ([], ["workload.types.default=fp32", "workload.params.M=8"])
+    )
+    assert plain == 3 * 4 * 4 * 2
+    assert wide == (2 * 8 * 4 + 4 * 4) * 4
