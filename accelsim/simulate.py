@@ -12,7 +12,7 @@ from accelsim.arch import Arch, load_arch
 from accelsim.arch.model import Component
 from accelsim.cost.analytic import Actions, StepCost, Traffic, component_of, energy_by, step_cost
 from accelsim.cost.bound import step_bound
-from accelsim.cost.compute import Work, busy_by_unit
+from accelsim.cost.compute import Work, busy_by_unit, pe_cycles_by_unit
 from accelsim.errors import AccelsimError, nearest
 from accelsim.mapping import Mapping, Placement, default_mapping, load_mapping, mappings_for, place
 from accelsim.mapping.bind import mapping_parameters
@@ -228,7 +228,7 @@ def _result(
         clock_hz=arch.clock_hz,
         energy_by=energy,
         actions=actions if depth != "bound" else {},
-        units=_unit_uses(arch, works, _busy(costs, placements), seconds),
+        units=_unit_uses(arch, costs, placements, seconds),
         traffic=traffic,
         einsums=_einsum_uses(arch, works, seconds),
         macs=_macs(costs),
@@ -275,30 +275,26 @@ def _merged_traffic(arch: Arch, costs: list[tuple[Step, StepCost]]) -> Traffic:
     return {level: table for level, table in total.items() if table}
 
 
-def _busy(costs: list[tuple[Step, StepCost]], placements: tuple[Placement, ...]) -> dict[str, Fraction]:
-    """Cycles that each unit works in all groups."""
-    found: dict[str, Fraction] = {}
-    for (_, cost), placement in zip(costs, placements, strict=False):
-        for group in placement.plan.groups:
-            for unit, cycles in busy_by_unit(group, group.einsums, cost.works).items():
-                found[unit] = found.get(unit, Fraction(0)) + cycles
-    return found
-
-
 def _unit_uses(
-    arch: Arch, works: dict[str, Work], cycles_by: dict[str, Fraction], seconds: Fraction
+    arch: Arch, costs: list[tuple[Step, StepCost]], placements: tuple[Placement, ...], seconds: Fraction
 ) -> dict[str, UnitUse]:
     """How every unit was used; nothing at depth `bound`, which gives no unit any work."""
-    if not works:
+    if not any(cost.works for _, cost in costs):
         return {}
-    cycles = seconds * arch.clock_hz
-    found = {}
-    for name, unit in arch.units.items():
-        mine = [work for work in works.values() if work.unit.name == name]
-        busy = cycles_by.get(name, Fraction(0))
-        spent = sum((work.pe_cycles for work in mine), Fraction(0))
-        found[name] = UnitUse(busy, spent / (unit.pes * cycles) if cycles else Fraction(0))
-    return found
+    cycles, busy, spent = seconds * arch.clock_hz, dict[str, Fraction](), dict[str, Fraction]()
+    for (_, cost), placement in zip(costs, placements, strict=False):
+        for group in placement.plan.groups:
+            for total, found in (
+                (busy, busy_by_unit(group, group.einsums, cost.works)),
+                (spent, pe_cycles_by_unit(group, cost.works)),
+            ):
+                for unit, own in found.items():
+                    total[unit] = total.get(unit, Fraction(0)) + own
+    nothing = Fraction(0)
+    return {
+        name: UnitUse(busy.get(name, nothing), spent.get(name, nothing) / (unit.pes * cycles) if cycles else nothing)
+        for name, unit in arch.units.items()
+    }
 
 
 def _einsum_uses(arch: Arch, works: dict[str, Work], seconds: Fraction) -> dict[str, EinsumUse]:

@@ -145,11 +145,20 @@ def _phase_cycles(group: Group, phase: tuple[str, ...], works: dict[str, Work]) 
 
 def busy_by_unit(group: Group, names: Iterable[str], works: Mapping[str, Work]) -> dict[str, Fraction]:
     """Cycles that each unit works on some Einsums of a group; those done together take as long as the slowest."""
+    return _by_unit(group, {name: works[name].busy_cycles for name in names}, works)
+
+
+def pe_cycles_by_unit(group: Group, works: Mapping[str, Work]) -> dict[str, Fraction]:
+    """Cycles that PEs of each unit spend on points of a group; on those done together as many as the most takes."""
+    return _by_unit(group, {name: works[name].pe_cycles for name in group.einsums}, works)
+
+
+def _by_unit(group: Group, cycles: Mapping[str, Fraction], works: Mapping[str, Work]) -> dict[str, Fraction]:
     tasks: dict[tuple[str, str], Fraction] = {}
-    for name in names:
+    for name, own in cycles.items():
         key = works[name].unit.name, group.task_of(name)
-        tasks[key] = max(tasks.get(key, Fraction(0)), works[name].busy_cycles)
-    busy: dict[str, Fraction] = {}
-    for (unit, _), cycles in tasks.items():
-        busy[unit] = busy.get(unit, Fraction(0)) + cycles
-    return busy
+        tasks[key] = max(tasks.get(key, Fraction(0)), own)
+    found: dict[str, Fraction] = {}
+    for (unit, _), most in tasks.items():
+        found[unit] = found.get(unit, Fraction(0)) + most
+    return found
