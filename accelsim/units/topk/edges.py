@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from accelsim.units.timing import Timing
-from accelsim.units.topk.job import Hardware, Spans, placed, spans, steady
+from accelsim.units.topk.job import Hardware, Spans, placed, spans
 
 
 class Ranked(NamedTuple):
@@ -28,10 +29,9 @@ def edges(hardware: Hardware, jobs: Sequence[Ranked]) -> list[Timing]:
         AccelsimError: no jobs.
     """
     taken = [spans(hardware, job.n, job.select) for job in jobs]
-    entered, ends = zip(*placed(taken, hardware.overlap), strict=True)
-    following = [*entered[1:], entered[-1] + steady(taken[-1], hardware.overlap)]
+    turns = pairwise(placed([*taken, *taken[-1:]], hardware.overlap))
     found = []
-    for job, span, begins, end, after in zip(jobs, taken, entered, ends, following, strict=True):
+    for job, span, ((begins, end), (after, _)) in zip(jobs, taken, turns, strict=True):
         last = end.filter - 1 + hardware.filter_stages
         first = min(last, _first_full(hardware, job, span, end))
         found.append(Timing(first - begins, last - begins, after - begins))
