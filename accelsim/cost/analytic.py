@@ -48,12 +48,21 @@ def step_cost(placement: Placement) -> StepCost:
     traffic: Traffic = {}
     parts = []
     for group in placement.plan.groups:
+        _check_engines(group, works)
         view = placement.within(group)
         found = group_traffic(view, counters[view], group)
         parts.append(_part(placement.arch, group, works, found))
         add_traffic(traffic, found)
     macs = count(placement.step.shapes, placement.step.types).macs
     return StepCost(tuple(parts), works, traffic, _actions(placement, counters, works, traffic), macs)
+
+
+def _check_engines(group: Group, works: dict[str, Work]) -> None:
+    """Raise AccelsimError where an Einsum that an engine selects for is to be done together with others."""
+    for task, names in group.together.items():
+        for name in names:
+            if works[name].selector:
+                raise group.node.error(f"together.{task}: {name} is selected by an engine, which does nothing beside")
 
 
 def add_traffic(total: Traffic, found: Traffic) -> None:

@@ -170,3 +170,14 @@ def test_a_loop_that_cuts_the_candidates_is_refused(tmp_path: Path) -> None:
     arch, workload = load_arch("spatten"), load_workload(str(tmp_path / "rank.yaml"))
     with pytest.raises(AccelsimError, match="an engine selects among all of m, which m1 cuts"):
         simulate(arch, workload, load_mapping(str(tmp_path / "cut.yaml")), "cycle")
+
+
+def test_an_engine_does_nothing_beside(tmp_path: Path) -> None:
+    text = CUT.replace("split: {m: {m1: rest, m0: 8}}", "split: {}").replace("[p, m1]", "[p]").replace("m0}", "m}")
+    text = text.replace("einsums: [T]}", "einsums: [T, U], together: {both: [T, U]}}").replace("[T]}", "[T, U]}")
+    (tmp_path / "both.yaml").write_text(text, encoding="utf-8")
+    two = RANK.replace("T: [p, k]}", "T: [p, k], U: [p, k]}").replace("T: int32}", "T: int32, U: int32}")
+    (tmp_path / "rank.yaml").write_text(f"{two}  U[p,k] = argtopk(S[p,m]) over m\n", encoding="utf-8")
+    found = load_arch("spatten"), load_workload(str(tmp_path / "rank.yaml")), load_mapping(str(tmp_path / "both.yaml"))
+    with pytest.raises(AccelsimError, match="T is selected by an engine"):
+        simulate(*found)
