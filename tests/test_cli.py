@@ -372,6 +372,7 @@ def test_analyze(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "new" / "cascade.svg").read_text().startswith(("<svg", "<?xml"))
 
 
+@pytest.mark.slow
 def test_whatif(run: Run) -> None:
     words = ("whatif", "edge", "bert", "--set", "L=1024")
     found = document(run(*words, "--json"))
@@ -394,6 +395,7 @@ def test_compare_with_a_mapping(run: Run) -> None:
     assert [result["mapping"] for result in document(run(*words))["results"]] == ["flat", "fusemax"]  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_whatif_of_several_steps_says_why_there_is_no_slope(run: Run) -> None:
     words = ("whatif", "fusemax", "bert-layer", "--set", "L=1024", "--set", "B=1")
     assert document(run(*words, "--json"))["ski_slope"] is None
@@ -410,6 +412,7 @@ def test_explore_runs_resumes_and_warns(run: Run, tmp_path: Path) -> None:
     assert (found["kind"], found["points"], found["failed"], found["report"]) == ("exploration", 3, 1, None)
 
 
+@pytest.mark.slow
 def test_explore_writes_the_report_and_so_does_report(run: Run, tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(SWEEP)
     found = document(run("explore", str(tmp_path / "s.yaml"), "--out", str(tmp_path / "out"), "--json"))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent
 SKIPS = {
     "call": "import pytest\ndef test_it() -> None:\n    pytest.skip('no reason')\n",

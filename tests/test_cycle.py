@@ -80,6 +80,7 @@ def test_designs_are_compared_at_depth_cycle(run: Run) -> None:
     assert at_cycle != closed
 
 
+@pytest.mark.slow
 def test_a_sweep_runs_at_depth_cycle(run: Run, tmp_path: Path) -> None:
     sweep = tmp_path / "small.yaml"
     sweep.write_text(

@@ -35,6 +35,7 @@ LOADERS: dict[str, Callable[[str], object]] = {
     "cluster": load_system,
     "model": load_model,
 }
+LONG = ("accuracy", "cycle", "mapper", "rtl")  # sessions of more than a second
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -73,7 +74,11 @@ def test_cascades_parse(page: Path) -> None:
         parse_cascade(load_text(f"einsums: |\n{lines}", page.name).mapping()["einsums"])
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=[pytest.mark.slow] if page.stem in LONG else []) for page in PAGES],
+    ids=lambda page: page.stem,
+)
 def test_python_gives_what_is_shown(page: Path) -> None:
     complaints: list[str] = []
     doctest.DocTestRunner(optionflags=FLAGS).run(session(page), out=complaints.append)

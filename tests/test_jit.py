@@ -43,6 +43,7 @@ def test_a_kernel_keeps_its_name_and_text() -> None:
     assert local.__wrapped__(5) == 5  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_numba_is_imported_by_the_first_call() -> None:
     code = "import sys\nfrom tests.test_jit import quadruple\nassert 'numba' not in sys.modules\n"
     code += "assert quadruple(2) == 8\nassert 'numba' in sys.modules"

@@ -88,6 +88,7 @@ def test_starting_is_cheap() -> None:
     assert loaded_after(commands) & HEAVY == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arch", ["fusemax", "edge-lpddr5"])
 @pytest.mark.parametrize("depth", ["bound", "analytic"])
 def test_one_simulation_compiles_and_draws_nothing(arch: str, depth: str) -> None:

@@ -118,6 +118,7 @@ def test_other_values_can_be_set_whatever_is_given() -> None:
     assert one == Overrides(mapping=("groups.attention.in_flight=2",))
 
 
+@pytest.mark.slow
 def test_whatif_takes_several(capsys: pytest.CaptureFixture[str]) -> None:
     words = ("whatif", "fusemax", "bert-layer", "--set", "L=512")
     status, found = ran(capsys, *words, *given(["fusemax-arch", "linear"]))

@@ -84,6 +84,7 @@ def check_bound(one: Case) -> None:
     assert moved[0] <= moved[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
 @settings(max_examples=12)
 @given(seed=SEEDS)
@@ -140,6 +141,7 @@ DESIGNS = {
 FORMS = ("attention", "causal-attention", "window-attention", "grouped-attention")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workload", FORMS)
 @pytest.mark.parametrize("design", DESIGNS, ids=lambda design: design[0])
 @settings(max_examples=4)
@@ -163,6 +165,7 @@ def test_shipped_mappings_of_layers(workload: str, data: st.DataObject) -> None:
     check_bound(one)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workload", ["attention", "causal-attention"])
 def test_array_of_128_by_128(workload: str) -> None:
     """The size of a real array, with lengths that leave a rest in both directions."""

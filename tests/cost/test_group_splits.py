@@ -45,6 +45,7 @@ def test_what_all_groups_say_may_be_said_once(sample: Sample, seed: int) -> None
     assert step_cost(each.placement) == step_cost(once.placement)
 
 
+@pytest.mark.slow
 @EACH
 @settings(max_examples=8)
 @given(seed=SEEDS)

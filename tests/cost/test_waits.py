@@ -218,6 +218,7 @@ def refused(brute: Brute) -> Iterator[Reading]:
                 yield Reading(brute, group, maker, reader, at)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["causal", "window", "grouped", "one-pass"])
 def test_what_is_refused_cannot_be(name: str) -> None:
     found = 0

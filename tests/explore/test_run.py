@@ -107,6 +107,7 @@ def test_a_bug_in_one_point_is_an_error_of_that_point(monkeypatch: pytest.Monkey
     assert (row.status, row.message) == ("error", "a bug in accelsim: ZeroDivisionError: division by zero")
 
 
+@pytest.mark.slow
 def test_processes_leave_the_same_rows(sweep: Path, tmp_path: Path) -> None:
     alone = run_sweep(sweep, tmp_path / "alone")
     together = run_sweep(sweep, tmp_path / "together", workers=2)

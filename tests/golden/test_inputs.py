@@ -35,6 +35,7 @@ def test_ramps_are_exact(slope: int, keys: int) -> None:
         assert (found == ends).all()
 
 
+@pytest.mark.slow
 def test_the_longest_ramp_of_a_depth() -> None:
     longest = (31 * 127 + 1) * 128
     found = sample("ramp-256-down", Sizes(1, longest, 64), 0)

@@ -92,6 +92,7 @@ def test_what_is_left_out_of_a_front_is_beaten_and_nothing_else(room: bool) -> N
     assert not any(beats(q, p) for p in kept for q in kept if q is not p)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_no_form_has_anything_better(objective: Objective) -> None:
     edge, workload, found = chosen("attention", TINY, objective)

@@ -55,7 +55,12 @@ def least_fused(problem: Problem) -> Found:
     return next(one for (one,) in filter(None, found))
 
 
-@pytest.mark.parametrize("name", LAYERS)
+LONG = ("decode in one pass", "decode in parts", *(name for name in LAYERS if "layer of" in name))
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in LONG else []) for name in LAYERS]
+)
 def test_a_layer_has_a_best_mapping(name: str) -> None:
     """The fastest is no slower than one Einsum at a time, the thriftiest needs no more energy."""
     workload, sizes, most = LAYERS[name]

@@ -23,6 +23,7 @@ def jobs_of(until: float = inf) -> list[Job]:
     return [Job(arch, step, Limits(), PARETO, until, 1) for form in forms[:3] for step in form.different]
 
 
+@pytest.mark.slow
 def test_processes_find_what_one_finds(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     alone = answers(jobs_of(), Effort())

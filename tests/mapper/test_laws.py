@@ -44,7 +44,11 @@ CASES = (
     ("lanes-only", ("levels.l1.capacity=64 B",), "attention-1pass", ("B=1", "H=1", "E=2", "M=6", "M0=3")),
     ("lanes-only", ("levels.l1.capacity=64 B",), "causal-attention-3pass", ("B=1", "H=1", "E=2", "M=6")),
 )
-EACH = pytest.mark.parametrize(("arch", "overrides", "workload", "sizes"), CASES, ids=str)
+EACH = pytest.mark.parametrize(
+    ("arch", "overrides", "workload", "sizes"),
+    [pytest.param(*case, marks=[pytest.mark.slow] if "attention" in case[2] else []) for case in CASES],
+    ids=str,
+)
 
 
 def problem(arch: str, overrides: Sequence[str], workload: str, sizes: Sequence[str]) -> Problem:

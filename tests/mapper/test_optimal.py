@@ -113,6 +113,7 @@ def test_the_search_finds_what_enumeration_finds(case: Small) -> None:
     assert products[0] == pytest.approx(products[1], rel=1e-9)
 
 
+@pytest.mark.slow
 def test_only_worse_loaded_arrays_beat_the_search_for_a_product() -> None:
     """Mappings drawn without regard to the space: fewer bytes or register accesses at the price of more firings.
 

@@ -85,6 +85,7 @@ def test_a_shared_row_is_what_the_way_costs_in_its_own_nest(name: str) -> None:
     assert compared > 100
 
 
+@pytest.mark.slow
 def test_a_nest_that_comes_from_another_process_has_the_hash_of_this_one() -> None:
     code = "import pickle, sys; from accelsim.mapper.nest import Nest; nest = Nest(('b',), ('m', 'n')); hash(nest)\n"
     code += "sys.stdout.buffer.write(pickle.dumps(nest))"
@@ -99,6 +100,7 @@ def test_a_nest_that_comes_from_another_process_has_the_hash_of_this_one() -> No
         assert pickle.loads(run.stdout) in {Nest(("b",), ("m", "n"))}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["chain", "causal"])
 def test_a_search_leaves_nothing_to_the_garbage_collector(name: str) -> None:
     """It runs without: what it remembers has no cycles."""

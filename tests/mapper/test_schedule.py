@@ -28,6 +28,7 @@ def seconds(arch: Arch, workload: Workload, found: Chosen, texts: list[str], dep
     return simulate_placed(arch, workload, placed, depth).seconds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("arch_name", "workload_name", "sizes"), CASES)
 def test_a_schedule_is_never_longer_and_changes_nothing_at_depth_analytic(
     arch_name: str, workload_name: str, sizes: list[str]

@@ -82,7 +82,14 @@ def small(case: Sequence[str]) -> Sequence[str]:
 PRESETS = ("bert", "t5", "xlm", "trxl")
 
 
-@pytest.mark.parametrize("case", CASES, ids=" ".join)
+EACH = pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=[pytest.mark.slow] if "L=131072" in case else []) for case in CASES],
+    ids=" ".join,
+)
+
+
+@EACH
 def test_busy_ticks_add_up_to_the_busy_cycles_of_every_einsum(case: Sequence[str]) -> None:
     program, placements = lowered(small(case))
     found = {task.name: total for task, _, total in instances(program) if task.busy is not None}
@@ -99,7 +106,7 @@ def is_of(task: str, placement: Placement, placements: Sequence[Placement]) -> b
     return len(placements) == 1 or task.startswith(f"{placement.step.name}.")
 
 
-@pytest.mark.parametrize("case", CASES, ids=" ".join)
+@EACH
 def test_transfers_add_up_to_the_bytes_off_chip(case: Sequence[str]) -> None:
     program, placements = lowered(small(case))
     off_chip = placements[0].arch.off_chip.name

@@ -53,6 +53,7 @@ def check_ports(one: Case) -> None:
     assert bound.seconds <= cycle.seconds
 
 
+@pytest.mark.slow
 @settings(max_examples=tries(60), suppress_health_check=[HealthCheck.filter_too_much])
 @given(seed=st.integers(0, 2**32), which=st.sampled_from(SAMPLES), name=st.sampled_from(tuple(MACHINES)))
 def test_random_mappings(seed: int, which: Sample, name: str) -> None:

@@ -70,6 +70,7 @@ def check_all(one: Case) -> None:
     assert bound.seconds <= cycle.seconds
 
 
+@pytest.mark.slow
 @settings(max_examples=tries(80), suppress_health_check=[HealthCheck.filter_too_much])
 @given(one=cases())
 def test_random_mappings(one: Case) -> None:

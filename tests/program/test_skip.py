@@ -52,6 +52,7 @@ def same(program: Program) -> None:
     assert outcome(program, skip=True) == full, render_program(program)
 
 
+@pytest.mark.slow
 @seed(1)
 @RANDOM
 @given(programs())
@@ -80,6 +81,7 @@ def test_a_program_whose_live_set_fits_does_not_deadlock(program: Program) -> No
     assert outcome(program, skip=True) != ("deadlock",)
 
 
+@pytest.mark.slow
 @seed(5)
 @FEWER
 @given(programs())

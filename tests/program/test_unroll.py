@@ -103,6 +103,7 @@ def in_static_order(program: Program, stages: list[int]) -> Program:
     )
 
 
+@pytest.mark.slow
 @seed(12)
 @SOME
 @given(programs(), st.lists(st.integers(0, 2), min_size=10, max_size=10).map(sorted))
@@ -132,6 +133,7 @@ def rebuilt(tree: Tree, change: Callable[[Body], Body]) -> Tree:
     return replace(tree, children=tuple(rebuilt(child, change) for child in tree.children))
 
 
+@pytest.mark.slow
 @seed(13)
 @FEWER
 @given(programs(), programs(), st.integers(4, 20))

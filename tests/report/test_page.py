@@ -102,6 +102,7 @@ def test_the_script_is_short(folder: Path) -> None:
     assert len(text[text.index("<script>") : text.index("</script>")].splitlines()) <= 31
 
 
+@pytest.mark.slow
 def test_the_same_rows_give_the_same_page(folder: Path, tmp_path: Path) -> None:
     for name in ("results.jsonl", "sweep.resolved.yaml"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
@@ -136,6 +137,7 @@ POOR: dict[str, list[Json]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", POOR.values(), ids=POOR)
 def test_a_poor_sweep_still_gets_a_page(tmp_path: Path, rows: list[Json]) -> None:
     out = write_folder(tmp_path, rows, BARE)
