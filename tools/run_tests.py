@@ -20,21 +20,24 @@ LIMIT_S = 60 * 60
 Stages = dict[str, tuple[tuple[str, ...], ...]]
 PYTHON = (sys.executable, "-m")
 PYTEST = (*PYTHON, "pytest")
+FEW = ("--hypothesis-profile=few",)  # a fifth of the examples of each property: tests/tries.py
 OTHER = "not golden and not validation and not wheel"
 LINT = ((*PYTHON, "ruff", "check", "."), (*PYTHON, "ruff", "format", "--check", "."))
 TYPES = ((*PYTHON, "mypy"),)
-UNIT = (*PYTEST, "-n", "2", "--doctest-modules", "tests", "accelsim", "-m")
+# Each process takes a half from the front, then from the other's rest: kernels and fixtures of a file are made once.
+TWO = ("-n", "2", "--dist", "worksteal")
+UNIT = (*PYTEST, *TWO, "--doctest-modules", "tests", "accelsim", "-m")
 RTL = ("tests/rtl", "tests/hardware")
 VALIDATE = (str(Path(sys.executable).parent / "accelsim"), "validate")
 
-CHECK: Stages = {"ruff": LINT, "mypy": TYPES, "fast": ((*UNIT, f"{OTHER} and not slow"),)}
+CHECK: Stages = {"ruff": LINT, "mypy": TYPES, "fast": ((*UNIT, f"{OTHER} and not slow", *FEW),)}
 TEST: Stages = {
     "ruff": LINT,
     "mypy": TYPES,
     "unit": ((*UNIT, OTHER, *(f"--ignore={folder}" for folder in RTL)),),
-    "rtl": ((*PYTEST, "-n", "2", *RTL, "-m", OTHER),),
-    "golden": ((*PYTEST, "-n", "2", "-m", "golden"),),
-    "validation": (VALIDATE, (*PYTEST, "-n", "2", "-m", "validation")),
+    "rtl": ((*PYTEST, *TWO, *RTL, "-m", OTHER),),
+    "golden": ((*PYTEST, *TWO, "-m", "golden"),),
+    "validation": (VALIDATE, (*PYTEST, *TWO, "-m", "validation")),
     "wheel": ((*PYTEST, "-m", "wheel"),),
 }
 
