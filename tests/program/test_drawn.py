@@ -69,3 +69,11 @@ def test_commands_move_what_the_indices_gather(found: dict[str, Result]) -> None
 def test_the_plain_bandwidth_is_no_slower(found: dict[str, Result]) -> None:
     assert found["spatten"].traffic["dram"] == found["spatten-hbm2"].traffic["dram"]
     assert found["spatten"].seconds <= found["spatten-hbm2"].seconds
+
+
+def test_a_unit_selects_in_a_single_iteration() -> None:
+    """One layer and one head: no loop is left outside the selections of tokens."""
+    changes = ["LAYERS=1", "H=1", "M=24", "DROP0=0", "DROP1=0", "VKEEP=500"]
+    workload = load_workload("bert-base-pruned", changes)
+    bound, executed = (simulate(load_arch("spatten"), workload, None, depth).seconds for depth in ("bound", "cycle"))
+    assert bound < executed

@@ -28,13 +28,14 @@ def selecting_span(counter: Counter, einsum: Einsum, loops: Sequence[str], selec
         if owners[loop] not in found.names:
             raise AccelsimError(f"{einsum.name}: an engine selects among all of {owners[loop]}, which {loop} cuts")
     axes = [_digits(counter, loop, owners[loop], found.names) for loop in loops]
+    axes.insert(0, np.zeros([1] * found.candidates.ndim, np.int64))  # so that there is a place where no loop is left
     shape = tuple(int(axis.max(initial=0)) + 1 for axis in axes)
     place = tuple(np.broadcast_to(axis, found.candidates.shape) for axis in axes)
     intervals, behind = _times(found, selector)
     busy, latency = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     np.add.at(busy, place, intervals)
     np.maximum.at(latency, place, behind)
-    return Span(Share(tuple(loops), busy * per_cycle), Share(tuple(loops), latency * per_cycle))
+    return Span(Share(tuple(loops), busy[0] * per_cycle), Share(tuple(loops), latency[0] * per_cycle))
 
 
 def _digits(counter: Counter, loop: str, owner: str, names: Sequence[str]) -> Integers:
