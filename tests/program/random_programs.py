@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from functools import cache
 
 from hypothesis import strategies as st
 
@@ -37,6 +38,7 @@ TABLES = (
     Table("GRID", (WIDE, WIDE), tuple(2 + (i >= j) + 3 * (i > 11) for i in range(WIDE) for j in range(WIDE))),
     Draw("DICE", 7, (1, 2, 2, 5)),
 )
+LATENCIES = st.integers(0, 3).map(lambda n: Int(max(0, 9 * (n - 2))))
 
 
 def column(name: str, rank: str) -> Lookup:
@@ -52,6 +54,7 @@ def ragged(rank: str, end: int, most: int) -> IndexExpr:
     return IndexOp("-", Int(most), IndexOp("//", Coordinate(rank), Int(end)))
 
 
+@cache
 def durations(ranks: tuple[str, ...], least: int, largest: int = 9) -> st.SearchStrategy[IndexExpr]:
     """Mostly constants; sometimes affine in a loop, less at its end, or looked up."""
     constant = st.integers(least, largest).map(Int)
@@ -66,9 +69,12 @@ def durations(ranks: tuple[str, ...], least: int, largest: int = 9) -> st.Search
     return st.integers(0, 19).flatmap(lambda n: kinds.get(n, constant))
 
 
-def conditions(ranks: tuple[str, ...], bounds: dict[str, int]) -> st.SearchStrategy[Predicate | None]:
-    if not ranks:
+@cache
+def conditions(loops: tuple[tuple[str, int], ...]) -> st.SearchStrategy[Predicate | None]:
+    """Of ranks with their bounds; None, or what coordinates there must be."""
+    if not loops:
         return st.none()
+    bounds, ranks = dict(loops), tuple(rank for rank, _ in loops)
     tests = st.sampled_from(ranks).flatmap(
         lambda r: st.builds(
             lambda op, n: Test(op, Coordinate(r), Int(n)),
@@ -107,6 +113,7 @@ def first_of(ranks: list[str]) -> Predicate | None:
     return None if not tests else tests[0] if len(tests) == 1 else And(tests)
 
 
+@cache
 def here(source: str, ranks: tuple[str, ...]) -> st.SearchStrategy[Edge]:
     """An edge from the same iteration, sometimes from where some of its loops began."""
     some = st.lists(st.sampled_from(ranks), min_size=1, max_size=2, unique=True).map(tuple)
@@ -148,8 +155,8 @@ def some_tasks(
                 f"{name}T{place}",
                 (shared, *more),
                 draw(numbers),
-                draw(st.integers(0, 3).map(lambda n: Int(max(0, 9 * (n - 2))))),
-                None if calm else draw(conditions(ranks, bounds)),
+                draw(LATENCIES),
+                None if calm else draw(conditions(tuple(bounds.items()))),
                 tuple(edges),
                 kind,
             )
