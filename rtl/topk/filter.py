@@ -94,6 +94,7 @@ class Copies(Block):
         self.place_in = Signal(range(form.input_rows))
         places = range(form.input_rows)
         row = data.ArrayLayout(element_layout(form), form.input_lanes)
+        self.rows = memory.Memory(shape=row, depth=COPIES * form.input_rows, init=[])
         given = {"taken": In(1), "beat": In(scores_layout(form)), "place": In(places), "done": In(1)}
         super().__init__({**given, "row": Out(row), "last": Out(1), "count": Out(range(form.input_lanes + 1))})
 
@@ -109,8 +110,8 @@ class Copies(Block):
 
     def _keep(self, m: Module) -> None:
         form, beat = self.form, self.beat
-        m.submodules.rows = store = memory.Memory(shape=self.row.shape(), depth=COPIES * form.input_rows, init=[])
-        write, read = store.write_port(), store.read_port(domain="comb")
+        m.submodules.rows = self.rows
+        write, read = self.rows.write_port(), self.rows.read_port(domain="comb")
         m.d.comb += [
             write.addr.eq(self._address(self.fills, self.place_in)),
             write.en.eq(self.taken),

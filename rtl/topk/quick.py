@@ -166,20 +166,23 @@ class QuickSelect(Block):
         with m.If(present):
             m.d.sync += self.place.eq(Mux(final, 0, self.place + 1))
             m.d.sync += self.step.eq(Mux(final, DECIDE, SPLIT))
-        filled = wire(m, "filled", Cat(rest[: self.lane_bits] >= lane for lane in range(1, form.lanes)))
-        there = Cat(1, filled | (~final).replicate(form.lanes - 1))
-        present, ends, there = later(m, "taken", READ, present=present, ends=final, there=there)
-        lanes = [row.word_select(lane, form.score_bits) for lane in range(form.lanes)]
-        below = Cat(lane < self.threshold for lane in lanes) & there
-        above = Cat(lane > self.threshold for lane in lanes) & there
+        present, ends = later(m, "taken", READ, present=present, ends=final)
+        filled = Cat(rest[: self.lane_bits] >= lane for lane in range(1, form.lanes))
+        there = wire(m, "there", Cat(1, filled | (~ends).replicate(form.lanes - 1)))
+        below, above = self._compare(row)
         stages = self.stages.compare_stages
         present, ends, below, above, row = later(
-            m, "compared", stages, present=present, ends=ends, below=below, above=above, row=row
+            m, "compared", stages, present=present, ends=ends, below=below & there, above=above & there, row=row
         )
         for side, chosen in zip(self.sides.values(), (below, above), strict=True):
             m.d.comb += [side.present.eq(present), side.ends.eq(ends), side.chosen.eq(chosen)]
             m.d.comb += Value.cast(side.row).eq(row)
         self._write(m)
+
+    def _compare(self, row: Value) -> tuple[Value, Value]:
+        """Which lanes are below the pivot, and which above it."""
+        lanes = [row.word_select(lane, self.form.score_bits) for lane in range(self.form.lanes)]
+        return Cat(lane < self.threshold for lane in lanes), Cat(lane > self.threshold for lane in lanes)
 
     def _write(self, m: Module) -> None:
         """Rows of both sides; beats that come in are parts of rows of the smaller side's memory."""

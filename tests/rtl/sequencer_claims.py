@@ -13,6 +13,7 @@ from accelsim.program.instruction import OPS, QUEUES, SEMAPHORES
 from rtl.formal import Claims, Properties, stream_rules
 from rtl.layer.sequencer import ERRORS, Sequencer
 from rtl.streams import Fifo
+from tests.rtl.picked import Picked
 
 NOP, HALT = OPS.index("NOP"), OPS.index("HALT")
 
@@ -75,26 +76,12 @@ def counts_tokens(claims: Claims, block: wiring.Component) -> None:
     _programs(claims, block, seen)
 
 
-class _Picked(Claims):
-    """Claims only what has `part` in its name, and assumes as much as `whole`."""
-
-    def __init__(self, whole: Claims, part: str) -> None:
-        super().__init__(whole.m)
-        self.part = part
-        self.asserted, self.assumed = whole.asserted, whole.assumed
-        self.covered, self.chosen = whole.covered, whole.chosen
-
-    def always(self, name: str, condition: Value) -> None:
-        if self.part in name:
-            super().always(name, condition)
-
-
 def only(part: str, properties: Properties) -> Properties:
     """Those claims that have `part` in their name, of small programs: broken ones are found soon."""
 
     def picked(claims: Claims, block: wiring.Component) -> None:
         small_programs(claims, block)
-        properties(_Picked(claims, part), block)
+        properties(Picked(claims, part), block)
 
     return picked
 

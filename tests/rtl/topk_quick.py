@@ -22,12 +22,19 @@ SMALL: QuickSetup = UNIT.read(
     }
 )
 
+TINY: QuickSetup = replace(
+    SMALL,
+    form=replace(SMALL.form, score_bits=2, index_bits=2, lanes=2, most=4),
+    stages=replace(SMALL.stages, compare_stages=0),
+)
+"""For proofs."""
+
 
 class Engine(QuickSelect):
     """The engine as it should be, of these sizes."""
 
-    def __init__(self) -> None:
-        super().__init__(SMALL.form, SMALL.stages, SMALL.pivots)
+    def __init__(self, setup: QuickSetup = SMALL) -> None:
+        super().__init__(setup.form, setup.stages, setup.pivots)
 
 
 class OneShort(Engine):
@@ -126,6 +133,14 @@ class RemembersJob(Intake):
         self.begun = Signal(reset_less=True)
 
 
+class Sticky(Engine):
+    """Puts what equals the pivot among the smaller ones."""
+
+    def _compare(self, row: Value) -> tuple[Value, Value]:
+        _, above = super()._compare(row)
+        return ~above, above
+
+
 class OneCopy(Copies):
     """Puts every job where the one before is."""
 
@@ -162,9 +177,9 @@ class Uncounted(Side):
         return m
 
 
-def with_part(name: str, part: Block) -> QuickSelect:
+def with_part(name: str, part: Block, setup: QuickSetup = SMALL) -> QuickSelect:
     """The engine with another part."""
-    engine = Engine()
+    engine = Engine(setup)
     setattr(engine, name, part)
     return engine
 
