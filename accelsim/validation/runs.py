@@ -8,7 +8,7 @@ from fractions import Fraction
 from accelsim.arch import Arch, load_arch
 from accelsim.errors import AccelsimError
 from accelsim.result import Result
-from accelsim.simulate import simulate
+from accelsim.simulate import simulate, simulate_named
 from accelsim.workload import Workload, load_workload
 
 Overrides = tuple[str, ...]
@@ -17,11 +17,12 @@ OFF_CHIP = "dram"
 
 @dataclass(frozen=True, eq=False)
 class Runs:
-    """Results of shipped files at depth `analytic`, kept for the length of one validation."""
+    """Results of shipped files, at depth `analytic` where none is said, kept for the length of one validation."""
 
     archs: dict[tuple[str, Overrides], Arch] = field(default_factory=dict)
     workloads: dict[tuple[str, int], Workload] = field(default_factory=dict)
     results: dict[tuple[str, Overrides, str, int], Result] = field(default_factory=dict)
+    named_results: dict[tuple[str, str, Overrides, str], Result] = field(default_factory=dict)
 
     def arch(self, name: str, overrides: Overrides = ()) -> Arch:
         if (name, overrides) not in self.archs:
@@ -39,6 +40,13 @@ class Runs:
         if key not in self.results:
             self.results[key] = simulate(self.arch(arch, overrides), self.workload(workload, tokens))
         return self.results[key]
+
+    def named(self, arch: str, workload: str, overrides: Overrides = (), depth: str = "analytic") -> Result:
+        """The result of a workload on an architecture with overrides of either and of the mapping."""
+        key = arch, workload, overrides, depth
+        if key not in self.named_results:
+            self.named_results[key] = simulate_named(arch, workload, overrides, depth=depth)
+        return self.named_results[key]
 
 
 def energy_pj(result: Result) -> Fraction:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import chain
 
 from accelsim.errors import AccelsimError, nearest
-from accelsim.validation import fusemax
+from accelsim.validation import fusemax, spatten
 from accelsim.validation.pim import attacc, duplex
 from accelsim.validation.report import Report
 from accelsim.validation.runs import Runs
@@ -15,6 +15,7 @@ SUITES: dict[str, Callable[[Runs], Report]] = {
     "fusemax": fusemax.report,
     "attacc": attacc.report,
     "duplex": duplex.report,
+    "spatten": spatten.report,
 }
 ALL = "all"
 
@@ -29,7 +30,7 @@ def validate(suite: str | None = None) -> Report:
 
     >>> from accelsim.validation import suites
     >>> suites()
-    ('fusemax', 'attacc', 'duplex')
+    ('fusemax', 'attacc', 'duplex', 'spatten')
 
     Raises:
         AccelsimError: no suite of that name.
