@@ -35,7 +35,7 @@ LOADERS: dict[str, Callable[[str], object]] = {
     "cluster": load_system,
     "model": load_model,
 }
-LONG = ("accuracy", "cycle", "mapper", "rtl")  # sessions of more than a second
+LONG = ("accuracy", "cycle", "mapper", "memory", "pruning", "rtl")  # sessions of more than a second
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 

@@ -34,6 +34,7 @@ def possible(*cases: Case) -> None:
         raise
 
 
+@pytest.mark.slow
 @EACH
 @settings(max_examples=8)
 @given(seed=SEEDS)

@@ -39,11 +39,13 @@ def test_one_key_per_cycle_is_within_the_limit(family: str, length: int) -> None
     assert row.error <= (LIMIT if family == "ramp-256-up" else REACHED)
 
 
+@pytest.mark.slow
 @EACH
 def test_length_does_not_matter(family: str) -> None:
     assert measure(AttentionUnit(64, 2**16, 64, TILED), family, rows=2).error <= REACHED
 
 
+@pytest.mark.slow
 @EACH
 def test_length_does_not_matter_for_one_key_per_cycle(family: str) -> None:
     found = measure(AttentionUnit(64, 2**16, None, KEYED), family, rows=2).error

@@ -108,6 +108,7 @@ def test_no_form_has_anything_better(objective: Objective) -> None:
     assert value_of(second.seconds, second.energy_pj, objective) >= least * (1 - 1e-12)
 
 
+@pytest.mark.slow
 def test_a_point_is_best_in_what_it_was_asked_for() -> None:
     found = {objective: chosen("attention", TINY, objective)[2].best for objective in OBJECTIVES}
     for mine, other in product(OBJECTIVES, OBJECTIVES):
