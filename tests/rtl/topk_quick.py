@@ -184,8 +184,8 @@ def with_part(name: str, part: Block, setup: QuickSetup = SMALL) -> QuickSelect:
     return engine
 
 
-def with_packer() -> QuickSelect:
-    engine = Engine()
+def with_packer(setup: QuickSetup = SMALL) -> QuickSelect:
+    engine = Engine(setup)
     packer = engine.filter.packer
     engine.filter.packer = Hasty(packer.held.shape().elem_shape, packer.lanes)
     return engine

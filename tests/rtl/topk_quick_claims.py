@@ -46,12 +46,16 @@ def pivots_are_candidates(claims: Claims, unit: wiring.Component) -> None:
     claims.given("pivot_is_a_candidate", (unit.step != PICK) | ~unit.pivot.valid | reduce(or_, found))
 
 
-def room_is_enough(claims: Claims, unit: wiring.Component) -> Split:
+def room_is_enough(claims: Claims, unit: wiring.Component) -> None:
     """Rows and jobs lie within their memories, none is written over that is to be read, and sides add up to a pass.
 
     In all runs, whatever pivots come. What is equal to the pivot is counted beside the engine.
     """
     assert isinstance(unit, QuickSelect)
+    _room(claims, unit)
+
+
+def _room(claims: Claims, unit: QuickSelect) -> Split:
     _jobs(claims, unit)
     split = _split(claims, unit)
     packed, ended, equal = split.packed, split.ended, split.equal
@@ -64,7 +68,7 @@ def room_is_enough(claims: Claims, unit: wiring.Component) -> Split:
         claims.always(f"{name}_is_read_before_it_is_written", ~writes | (side.o_place < packed))
         claims.always(f"{name}_has_room", ~side.o_present | (side.o_place < unit.form.rows))
     claims.reached("decides_between_all", ended & (smaller.size != 0) & (larger.size != 0) & (equal != 0))
-    claims.reached("all_are_larger", ended & (larger.size == unit.form.most))
+    claims.reached("all_but_one_are_larger", ended & (larger.size == unit.form.most - 1))
     return split
 
 
@@ -157,7 +161,7 @@ def finds_the_threshold(claims: Claims, unit: wiring.Component) -> None:
     that equal the pivot, and those that are unread.
     """
     assert isinstance(unit, QuickSelect)
-    split = room_is_enough(claims, unit)
+    split = _room(claims, unit)
     selecting, n = unit.step != TAKE, unit.intake.counted
     value = claims.constant("value", unit.form.score_bits)
     job = _scores_of_job(claims, unit)
@@ -272,7 +276,7 @@ def ends_in_time(claims: Claims, unit: wiring.Component) -> None:
     That is a pass over n candidates, one over n - 1, up to one over 1.
     """
     assert isinstance(unit, QuickSelect)
-    split = room_is_enough(claims, unit)
+    split = _room(claims, unit)
     form, m = unit.form, claims.m
     unread = _candidates(claims, unit, split)[: form.rows * form.lanes]
     claims.given("pivot_is_there", unit.pivot.valid)
