@@ -102,7 +102,7 @@ def watched(claims: Claims, unit: Any, within: int = 1) -> Watched:
     age = Signal(range(within + 1))
     began, over = Signal(), Signal()
     m.d.sync += [began.eq(began | mine), over.eq(over | ends)]
-    m.d.sync += age.eq(Mux((mine | began) & ~over & (age != within), age + 1, age))
+    m.d.sync += age.eq(Mux((mine | began) & ~over & ~ends & (age != within), age + 1, age))
     claims.always("comes_before_it_leaves", ~leaves | (came > job))
     claims.always("says_whose_it_is", ~leaves | (unit.kept.payload.tag == tag))
     total = _order(claims, unit, leaves)

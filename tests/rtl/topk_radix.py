@@ -112,6 +112,16 @@ class Absolute(RadixSelect):
             m.d.sync += self.sought.eq(self.sought)
 
 
+class Swapped(RadixSelect):
+    """Names two elements by each other's names where a beat is full."""
+
+    def _filter(self, m: Module, hands_on: Value) -> None:
+        super()._filter(m, hands_on)
+        names, made = self.kept.payload.index, self.filter.kept.payload
+        with m.If(made.count == self.form.input_lanes):
+            m.d.comb += [names[0].eq(made.index[1]), names[1].eq(made.index[0])]
+
+
 class RemembersPlace(RadixSelect):
     """Goes on after a reset with the digit at which it was before."""
 
@@ -146,7 +156,7 @@ def quicker() -> RadixSelect:
 def variants() -> dict[str, Block]:
     """All faults made by hand."""
     counts = {kind.__name__: with_count(kind, SMALL) for kind in (Stale, Unmasked, Blind, Hesitant)}
-    kinds = (Next, Unheld, Crowded, Idle, Dropped, Absolute, RemembersPlace, RemembersRow)
+    kinds = (Next, Unheld, Crowded, Idle, Dropped, Absolute, Swapped, RemembersPlace, RemembersRow)
     engines = {kind.__name__: kind(SMALL) for kind in kinds}
     timing = {"late exit": late_exit(), "slower filter": slower_filter(), "quicker": quicker()}
     return {**common_variants(lambda: build(SMALL), "scores", "kept"), **counts, **engines, **timing}
