@@ -156,7 +156,7 @@ CONFIGURATIONS: Mapping[str, Mapping[str, object]] = {
     "wide": {"input_lanes": 2, "lanes": 8, "most": 50, "score_bits": 20, "index_bits": 7, "compare_stages": 2},
 }
 LARGE: Mapping[str, Mapping[str, object]] = {
-    "spatten": {"input_lanes": 8, "lanes": 16, "most": 1024, "index_bits": 10},
+    "full": {"input_lanes": 8, "lanes": 16, "most": 1024, "index_bits": 10},
 }
 
 UNIT = HardwareUnit(

@@ -103,7 +103,7 @@ CONFIGURATIONS: Mapping[str, Mapping[str, object]] = {
     "short": {"score_bits": 4, "input_lanes": 4, "lanes": 4, "most": 6, "first_digit": "fill", **NO_STAGES},
 }
 LARGE: Mapping[str, Mapping[str, object]] = {
-    "spatten": {"input_lanes": 8, "lanes": 16, "most": 1024, "index_bits": 10},
+    "full": {"input_lanes": 8, "lanes": 16, "most": 1024, "index_bits": 10},
 }
 
 UNIT = HardwareUnit(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import product
 
 import numpy as np
 import pytest
@@ -13,26 +15,27 @@ from accelsim.hardware.topk import CORNERS, TopkJob, corners_of, drawn, job_of, 
 from accelsim.hardware.topk_quick import UNIT, QuickJob, QuickSetup, build, edges_of, params_of, with_pivots
 from accelsim.units.topk.job import Ranking
 from accelsim.units.topk.law import quick_mean
+from accelsim.units.topk.quick import select
 from rtl.bench import Case, Device, devices_of, simulate, soak, sweep
 from rtl.bench.plan import CASES, sum_of
 from rtl.formal import check_ready_paths
 from rtl.mutation import mutants, run_mutants, run_variants
 from rtl.verilog import lint, verilog_text
 from tests.rtl.rigid import SEED, WAITING, cases, wrong
-from tests.rtl.topk_quick import SMALL, TIMING, variants
+from tests.rtl.topk_quick import SMALL, TIMING, TINY, variants
 
 pytestmark = pytest.mark.slow
 BENCH, SETUPS = UNIT.under_test, UNIT.configurations
 EACH = pytest.mark.parametrize("name", SETUPS)
 JOBS, LONG_JOBS, LONGEST = 10_000, 200, 1024
 FULL_JOBS = 300
-LONG: QuickSetup = UNIT.large["spatten"]
+LONG: QuickSetup = UNIT.large["full"]
 
 
 @cache
 def devices() -> dict[str, Device]:
     """A device for every setup, and the long one, for one model."""
-    setups = {**SETUPS, "spatten": LONG}
+    setups = {**SETUPS, "full": LONG}
     return dict(zip(setups, devices_of(BENCH, list(setups.values())), strict=True))
 
 
@@ -63,12 +66,44 @@ def test_ten_thousand_jobs() -> None:
     )
 
 
+def every_way(setup: QuickSetup, job: TopkJob, pivots: tuple[int, ...] = ()) -> Iterator[QuickJob]:
+    """A job with pivots of every value, one pass after the other."""
+    seen: list[set[int]] = []
+
+    def choose(candidates: Sequence[int]) -> int:
+        seen.append(set(candidates))
+        return pivots[len(seen) - 1] if len(seen) <= len(pivots) else candidates[0]
+
+    select(params_of(setup), job.scores, job.k, choose)
+    if len(seen) <= len(pivots):
+        yield QuickJob(job, pivots)
+    else:
+        for pivot in sorted(seen[len(pivots)]):
+            yield from every_way(setup, job, (*pivots, pivot))
+
+
+def test_every_job_of_up_to_four_scores_of_two_bits() -> None:
+    """Whatever is sought, with whatever pivots, one behind the other."""
+    rng, form = np.random.default_rng(SEED), TINY.form
+    shapes = [
+        shape
+        for n in range(form.most + 1)
+        for scores in product(range(1 << form.score_bits), repeat=n)
+        for k in range(form.most + 1)
+        for shape in every_way(TINY, job_of(form, np.array(scores, np.int64), k, rng))
+    ]
+    assert len(shapes) > 4**4 * 5
+    alone = [BENCH.job(TINY, shape, rng) for shape in shapes]
+    case = Case("every job", "topk_quick_0", BENCH.chained(TINY, shapes, alone), seed=SEED)
+    assert wrong(simulate(devices_of(BENCH, [TINY]), [case], x_seeds=(1,))) == []
+
+
 def test_two_hundred_long_jobs() -> None:
     rng, form = np.random.default_rng(SEED), LONG.form
     jobs = [job_of(form, scores_like(form, LONGEST, rng), some_k(form, LONGEST, rng), rng) for _ in range(LONG_JOBS)]
     assert (
         wrong(
-            simulate(list(devices().values()), [back_to_back(devices()["spatten"].name, LONG, jobs, rng)], x_seeds=(1,))
+            simulate(list(devices().values()), [back_to_back(devices()["full"].name, LONG, jobs, rng)], x_seeds=(1,))
         )
         == []
     )

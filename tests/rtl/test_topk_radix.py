@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 BENCH, SETUPS = UNIT.under_test, UNIT.configurations
 EACH = pytest.mark.parametrize("name", SETUPS)
 JOBS, LONG_JOBS, LONGEST = 10_000, 200, 1024
-LONG: RadixSetup = UNIT.large["spatten"]
+LONG: RadixSetup = UNIT.large["full"]
 NARROW: RadixSetup = UNIT.read({"input_lanes": 1, "lanes": 16, "score_bits": 7, "first_digit": "fill"})
 
 
