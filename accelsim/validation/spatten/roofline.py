@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from accelsim.errors import AccelsimError
 from accelsim.result import Result
 from accelsim.validation.runs import Overrides, Runs
 from accelsim.validation.spatten.points import FULL, HIDDEN, MEDIUM, SMALL, published
@@ -44,9 +45,13 @@ def intensity(result: Result) -> float:
 
 
 def roof(result: Result) -> float:
-    """TFLOPS that peak or bandwidth allow, whichever is less; the two arrays together."""
+    """TFLOPS that peak or bandwidth allow, whichever is less; the two arrays together.
+
+    Raises:
+        AccelsimError: a result that does not say what its machine could do at best.
+    """
     if result.machine is None:
-        return published("peak-tflops")
+        raise AccelsimError(f"{result.workload} on {result.arch}: peaks are not known, there is no roof")
     peak = sum(result.machine.peak_flops_per_s[unit] for unit in ("scores", "results"))
     return float(min(peak, result.machine.bandwidth_bytes_per_s["dram"] * intensity(result))) * 1e-12
 
