@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from functools import cache
+from itertools import product
 
 import numpy as np
 import pytest
@@ -28,11 +29,12 @@ EACH = pytest.mark.parametrize("name", SETUPS)
 JOBS, LONG_JOBS, LONGEST = 10_000, 200, 1024
 LONG: RadixSetup = UNIT.large["full"]
 NARROW: RadixSetup = UNIT.read({"input_lanes": 1, "lanes": 16, "score_bits": 7, "first_digit": "fill"})
+EVERY: RadixSetup = UNIT.read({"input_lanes": 2, "lanes": 4, "most": 8, "score_bits": 2, "digit_bits": 1})
 
 
 @cache
 def devices() -> list[Device]:
-    return devices_of(BENCH, [*SETUPS.values(), LONG, NARROW])
+    return devices_of(BENCH, [*SETUPS.values(), LONG, NARROW, EVERY])
 
 
 def test_every_bit_and_edge() -> None:
@@ -65,6 +67,18 @@ def test_ten_thousand_jobs() -> None:
     assert set(met) == set(CORNERS)
     assert min(met.values()) >= 20
     assert wrong(simulate(devices(), [back_to_back("topk_radix_1", setup, jobs, rng)], x_seeds=(1,))) == []
+
+
+def test_every_small_job() -> None:
+    """All of up to four scores of two bits, and all of eight scores that are 1 or 2, each with every k."""
+    rng, form = np.random.default_rng(SEED), EVERY.form
+    few = [scores for n in range(5) for scores in product(range(4), repeat=n)]
+    jobs = [job_of(form, np.array(s, np.int64), k, rng) for s in few for k in range(len(s) + 2)]
+    jobs += [job_of(form, np.array(s), k, rng) for s in product((1, 2), repeat=8) for k in range(9)]
+    jobs = [jobs[place] for place in rng.permutation(len(jobs))]
+    assert len(jobs) == sum(4**n * (n + 2) for n in range(5)) + 2**8 * 9
+    name = f"topk_radix_{len(SETUPS) + 2}"
+    assert wrong(simulate(devices(), [back_to_back(name, EVERY, jobs, rng)], x_seeds=(1,))) == []
 
 
 def test_two_hundred_long_jobs() -> None:
