@@ -95,7 +95,7 @@ def rows_are_packed(claims: Claims, block: wiring.Component) -> None:
     claims.reached("ends_full", block.o_last & (block.o_count == lanes) & (went != 0))
 
 
-DEPTH = 6  # edges
+DEPTH = 5  # edges
 MOST = 12  # elements of a packet, and one more
 
 
