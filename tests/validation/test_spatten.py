@@ -17,6 +17,7 @@ from accelsim.validation.runs import Runs
 from accelsim.validation.spatten import ablation, released, selection, speed, traces
 from accelsim.validation.spatten.points import DECODE, EIGHTH, FOLDER, MEDIUM, MODELS, SMALL, Model, published
 from accelsim.validation.table import Cell, Table, read_table
+from tests.source import ROOT
 
 pytestmark = pytest.mark.validation
 Row = dict[str, str]
@@ -65,6 +66,10 @@ def line(table: Table, name: str) -> dict[str, Cell]:
 
 def test_every_check_passes(machine: Report) -> None:
     assert machine.passed, machine.to_text()
+
+
+def test_the_page_says_how_many_numbers_are_compared(machine: Report) -> None:
+    assert f"# {len(machine.checks)} numbers" in (ROOT / "docs" / "pruning.md").read_text(encoding="utf-8")
 
 
 def test_every_row_is_checked(machine: Report) -> None:

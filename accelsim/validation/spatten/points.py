@@ -44,11 +44,13 @@ UNCUT: Overrides = (
 
 @dataclass(frozen=True)
 class Model:
-    """A language model whose traces were released, 32 tokens after a prompt of 992."""
+    """A language model whose traces were released, 32 tokens after a prompt of 992; types of its keys and values."""
 
     name: str
     layers: int
     heads: int
+    keys: str
+    values: str
 
     @property
     def preset(self) -> str:
@@ -81,13 +83,13 @@ class Model:
         return (*sizes, *(f"workload.maps.{name}=[{table}]" for name, table in tables.items()))
 
     def refetched(self, token: int) -> Overrides:
-        """Heads of a token that fetch low bits as the trace has it, keys and values of 6 bit."""
+        """Heads of a token that fetch low bits as the trace has it, and the types of keys and values."""
         listed = ", ".join(row["refetched"] for row in self.rows if int(row["token"]) == token)
         refetch = f"workload.statistics.RF={{by: [t], along: n, values: [{listed}]}}"
-        return (refetch, "workload.types.KM=int6", "workload.types.V=int6")
+        return (refetch, f"workload.types.KM={self.keys}", f"workload.types.V={self.values}")
 
 
-SMALL, MEDIUM = Model("gpt2-small", 12, 12), Model("gpt2-medium", 24, 16)
+SMALL, MEDIUM = Model("gpt2-small", 12, 12, "int6", "int6"), Model("gpt2-medium", 24, 16, "int12", "int8")
 MODELS = {model.name: model for model in (SMALL, MEDIUM)}
 
 

@@ -11,8 +11,8 @@ from accelsim.validation.spatten.points import FOLDER, FULL, milliseconds
 from accelsim.validation.table import Cell, Table, read_table
 
 CHANNEL_BYTES, KEY_ELEMENTS = 32, 64  # what a channel gives in a cycle; multipliers that one key takes
-SENTENCES = ((64, 64), (128, 128), (128, 64), (320, 160))
-HEADS = 4
+SENTENCES = ((64, 64), (128, 64), (320, 160))
+HEADS = 2
 HEAD = ("tokens", "keys kept", "released, us", "ours, us", "ours / released", "ours, values by top-k, us", "bound by")
 NOTES = (
     f"A layer of {HEADS} heads, 12 bit. The released simulator, which ours follows to the cycle under its own rules,",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from accelsim.errors import AccelsimError
 from accelsim.result import Result
 from accelsim.validation.runs import Overrides, Runs
-from accelsim.validation.spatten.points import FULL, HIDDEN, MEDIUM, SMALL, published
+from accelsim.validation.spatten.points import FULL, HIDDEN, MEDIUM, SMALL, flops, published
 from accelsim.validation.table import Cell, Table
 
 CHARGED = ("Q", "K", "KM", "KL", "V", "VG", "AO")
@@ -19,33 +19,39 @@ BERT: dict[str, Overrides] = {
 HEAD = ("", "flop a byte", "TFLOPS of the roof", "TFLOPS, ours", "published", "bound by")
 NOTES = (
     f"Bytes of queries, keys, values and results alone, as published. BERT-Base with {TOKENS} tokens; lengths and",
-    "shares of the published tasks are not known. Without top-k of values the arrays are always busy. With it, one",
-    "engine of 16 lanes has a selection for each query of a head and bounds the time far below 1.61 TFLOPS, FILL",
-    "hidden or not: that rate goes with tasks that drop few values, or with a faster engine. Operations of GPT-2",
-    "include scores that are worked out twice.",
+    "shares of the published tasks are not known. Without top-k of values the arrays are nearly always busy. With it,",
+    "one engine of 16 lanes has a selection for each query of a head and bounds the time far below 1.61 TFLOPS, FILL",
+    "hidden or not: that rate goes with tasks that drop few values, or with a faster engine.",
 )
 
 
 def table(runs: Runs) -> Table:
     """Points under the roof of 1024 multipliers and 512 GB/s."""
-    rows = [
-        _row(f"bert-base, {name}", runs.named(FULL, "bert-base-pruned", (f"M={TOKENS}", *more)), "bert-tflops")
-        for name, more in BERT.items()
-    ]
+    rows: list[tuple[Cell, ...]] = []
+    for name, more in BERT.items():
+        result = runs.named(FULL, "bert-base-pruned", (f"M={TOKENS}", *more))
+        rows.append(_row(f"bert-base, {name}", result, 2.0 * result.macs, "bert-tflops"))
     for model in (SMALL, MEDIUM):
         for name, more in (("", ()), (", FILL hidden", HIDDEN)):
-            rows.append(_row(f"{model.name}{name}", runs.named(FULL, model.preset, more), "gpt2-tflops"))
+            result = runs.named(FULL, model.preset, more)
+            rows.append(_row(f"{model.name}{name}", result, flops(runs, model, dense=False), "gpt2-tflops"))
     return Table("Roofline", HEAD, tuple(rows), NOTES)
 
 
-def intensity(result: Result) -> float:
-    """Operations over bytes of queries, keys, values and results."""
+def _row(name: str, result: Result, done: float, claim: str) -> tuple[Cell, ...]:
+    intensity = done / charged_bytes(result)
+    ours = done / float(result.seconds) * 1e-12
+    return (name, intensity, roof(result, intensity), ours, published(claim), result.bound_by)
+
+
+def charged_bytes(result: Result) -> float:
+    """Bytes of queries, keys, values and results."""
     moved = result.traffic["dram"]
-    return float(2 * result.macs / sum(moved[name].total for name in CHARGED if name in moved))
+    return float(sum(moved[name].total for name in CHARGED if name in moved))
 
 
-def roof(result: Result) -> float:
-    """TFLOPS that peak or bandwidth allow, whichever is less; the two arrays together.
+def roof(result: Result, intensity: float) -> float:
+    """TFLOPS that peak or bandwidth allow at so many operations a byte; the two arrays together.
 
     Raises:
         AccelsimError: a result that does not say what its machine could do at best.
@@ -53,9 +59,4 @@ def roof(result: Result) -> float:
     if result.machine is None:
         raise AccelsimError(f"{result.workload} on {result.arch}: peaks are not known, there is no roof")
     peak = sum(result.machine.peak_flops_per_s[unit] for unit in ("scores", "results"))
-    return float(min(peak, result.machine.bandwidth_bytes_per_s["dram"] * intensity(result))) * 1e-12
-
-
-def _row(name: str, result: Result, claim: str) -> tuple[Cell, ...]:
-    ours = 2 * result.macs / float(result.seconds) * 1e-12
-    return (name, intensity(result), roof(result), ours, published(claim), result.bound_by)
+    return min(float(peak), float(result.machine.bandwidth_bytes_per_s["dram"]) * intensity) * 1e-12
