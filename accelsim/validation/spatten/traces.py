@@ -36,7 +36,8 @@ HEAD = ("model", "token", "", "RTL", "its busiest", "ours", "ours / RTL", "16 in
 NOTES = (
     "Memory as good as its peak on both sides: the RTL with the DRAM simulator that it was released with takes 1.5",
     "to 1.9 times as long, since that gives at most half of the peak. Differences, in both directions:",
-    "- the RTL does not wait between layers; ours needs the scores of a layer to choose the keys of the next;",
+    "- the RTL does not wait between layers; ours needs the scores of a layer to choose the keys of the next, which",
+    "  costs little;",
     "- the RTL packs two heads of 6 bit into one request, and the second of them pays for no top-k;",
     "- its top-k is a delay from the first score on, its softmax takes no time; ours waits for the last score;",
     "- it takes 40 to 120 cycles beside each request and moves lines of two keys, which ours does not have;",
