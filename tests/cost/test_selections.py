@@ -90,7 +90,7 @@ def run(depth: str, *changes: str, workload: Workload | None = None) -> Result:
 
 def test_the_closed_form_adds_up_the_means_of_the_law() -> None:
     """Of reading in, 8 scores in a cycle, and of the exact recurrence over ranks."""
-    params = QuickParams(lanes=16, overhead=6)
+    params = QuickParams(lanes=16, overhead=5)
     expected = Fraction(0)
     for n, k, count in selected(decode(), "VI").sizes():
         select = 0 if Ranking(n, k).bypasses else mean_cycles(params, n, k)
@@ -114,7 +114,7 @@ def test_an_engine_whose_time_is_fixed_is_as_busy_at_both_depths() -> None:
 
 
 def test_draws_scatter_about_the_mean_as_the_law_has_it_and_are_those_of_their_seed() -> None:
-    mean, params = float(run("analytic").units["local"].busy_cycles), QuickParams(lanes=16, overhead=6)
+    mean, params = float(run("analytic").units["local"].busy_cycles), QuickParams(lanes=16, overhead=5)
     variance = 0.0
     for n, k, count in selected(decode(), "VI").sizes():
         law = distribution(params, n, k) if not Ranking(n, k).bypasses else {0: Fraction(1)}

@@ -86,7 +86,7 @@ def sorter_table() -> Table:
     """What the speed over a sorter becomes with more of what a job takes."""
     job, claim = Ranking(1024, 512), published("sorter")
     rows: list[tuple[Cell, ...]] = []
-    for overhead in (3, 6):
+    for overhead in (3, 5):
         select = ceil(select_mean(QuickParams(lanes=16, overhead=overhead), job))
         spans = [ENGINES["quickselect"].spans(QuickParams(lanes=16), job.n, cycles) for cycles in (384, select)]
         beside, after = (steady(spans[0], how) / steady(spans[1], how) for how in ("all", "filter"))
