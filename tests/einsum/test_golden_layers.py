@@ -41,6 +41,7 @@ SIZES: dict[str, dict[str, int]] = {
     "gated-linear-attention": {"B": 2, "H": 3, "C": 4, "I": 5, "E": 3, "F": 4},
     "latent-decode": {"B": 2, "H": 3, "E": 7, "F": 5, "M": 11},
     "plain-experts": {"N": 3, "T": 4, "D": 5, "S": 6},
+    "released-attention": {"H": 2, "M": 3, "KEEP": 4, "E": 5, "F": 3},
     "router": {"B": 4, "D": 5, "N": 3},
 }
 OF_STEPS: dict[str, dict[str, int]] = {
@@ -173,6 +174,14 @@ def experts(given: Arrays, shapes: Shapes) -> Arrays:
     return {"Y": np.stack([feed_forward(one["X"], one) for one in each])}
 
 
+def without_queries(given: Arrays, shapes: Shapes) -> Arrays:
+    """Every query is all ones; the last row of the last head leaves besides."""
+    weights = np.exp(given["K"].sum(axis=2))
+    rows = weights / weights.sum(axis=1, keepdims=True)
+    values = np.einsum("hk,hkf->hf", rows, given["V"])
+    return {"AV": np.repeat(values[:, None], shapes.sizes["q"], axis=1), "LR": rows[-1]}
+
+
 REFERENCES: Mapping[str, Callable[[Arrays, Shapes], Arrays]] = {
     "batched-gemm": lambda given, shapes: {"C": given["A"] @ given["B"]},
     "conv2d": convolution,
@@ -190,6 +199,7 @@ REFERENCES: Mapping[str, Callable[[Arrays, Shapes], Arrays]] = {
     "gated-linear-attention": gated_linear_attention,
     "latent-decode": latent,
     "plain-experts": experts,
+    "released-attention": without_queries,
     "router": router,
 }
 
