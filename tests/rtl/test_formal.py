@@ -15,7 +15,18 @@ from amaranth.lib.wiring import In, Out
 from accelsim.errors import AccelsimError
 from rtl import yosys
 from rtl.block import Block
-from rtl.formal import Claims, Properties, check_ready_paths, goes_on, model, prove, ready_paths, stream_rules, together
+from rtl.formal import (
+    Claims,
+    Properties,
+    check_ready_paths,
+    goes_on,
+    model,
+    prove,
+    ready_paths,
+    sat,
+    stream_rules,
+    together,
+)
 from rtl.formal.library import (
     address_claims,
     address_product_claims,
@@ -74,6 +85,12 @@ EACH = pytest.mark.parametrize("proven", PROVEN, ids=lambda proven: proven.name)
 @EACH
 def test_claims_hold_in_all_runs(proven: Proven) -> None:
     assert prove(proven.build(), proven.properties(), proven.depth).holds
+
+
+@pytest.mark.slow
+@EACH
+def test_claims_hold_bit_by_bit(proven: Proven) -> None:
+    assert prove(proven.build(), proven.properties(), proven.depth, solver="bits").holds
 
 
 @pytest.mark.slow
@@ -208,6 +225,12 @@ def test_a_broken_variant_is_refuted(name: str, build: Build, claims: Properties
     assert "$enddefinitions" in waves.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "build", "claims", "broken"), BROKEN, ids=[row[0] for row in BROKEN])
+def test_a_broken_variant_is_refuted_bit_by_bit(name: str, build: Build, claims: Properties, broken: str) -> None:
+    assert prove(build(), together(stream_rules, claims), 6, solver="bits").verdict == "refuted"
+
+
 class Stuck(SkidBuffer):
     """Takes nothing any more after its first payload."""
 
@@ -298,6 +321,7 @@ def test_a_claim_that_needs_more_to_be_proved_is_open() -> None:
     """True in every run, but not by induction alone: nothing says that the tail follows the head."""
     proof = prove(Fifo(SMALL, 3), stream_rules, 3)
     assert (proof.verdict, proof.broken) == ("open", ("o_keeps",))
+    assert prove(Fifo(SMALL, 3), stream_rules, 3, solver="bits").verdict == "open"
 
 
 def test_a_cover_out_of_reach_is_open() -> None:
@@ -308,6 +332,19 @@ def test_a_cover_out_of_reach_is_open() -> None:
 def test_a_solver_that_takes_too_long_has_failed() -> None:
     proof = prove(AddressGenerator(3, 32, 16), address_claims, 3, timeout_s=0.05)
     assert (proof.verdict, proof.holds) == ("timeout", False)
+
+
+def test_frames_that_were_not_reached_are_not_proved(monkeypatch: pytest.MonkeyPatch) -> None:
+    for said, verdict in (
+        ("No output asserted in 3 frames. Resource limit reached (timeout 1 sec).", "timeout"),
+        ("No output asserted in 4 frames.", "proved"),
+        ('Output 0 of miter "m" was asserted in frame 2.', "refuted"),
+    ):
+        monkeypatch.setattr(sat, "_abc", lambda script, said=said: said)
+        assert prove(SkidBuffer(2), stream_rules, 4, "bounded", solver="bits").verdict == verdict
+    monkeypatch.setattr(sat, "_abc", lambda script: "** cmd error")
+    with pytest.raises(AccelsimError, match="abc ended without a verdict"):
+        prove(SkidBuffer(2), stream_rules, 4, "bounded", solver="bits")
 
 
 def test_a_model_without_its_inputs_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from rtl.formal import Properties, prove, stream_rules, together
 from rtl.topk.filter import Filter
 from tests.rtl.picked import from_one_reset, picked
 from tests.rtl.rigid import Lossy
-from tests.rtl.topk_claims import alone, jobs_are_right
+from tests.rtl.topk_claims import alone, ends_within, jobs_are_right
 from tests.rtl.topk_filter_claims import keeps_exactly_those, leaves_in_time
 from tests.rtl.topk_quick import (
     TINY,
@@ -68,8 +68,9 @@ def test_passes_shrink_and_select_ends_in_time(setup: QuickSetup) -> None:
     assert prove(build(setup), ends_in_time, 1, timeout_s=PATIENCE_S).holds
 
 
-def test_select_finds_the_threshold() -> None:
-    assert prove(build(TINY), finds_the_threshold, 1, timeout_s=PATIENCE_S).holds
+@EACH
+def test_select_finds_the_threshold(setup: QuickSetup) -> None:
+    assert prove(build(setup), finds_the_threshold, 1, timeout_s=PATIENCE_S, solver="bits").holds
 
 
 def test_select_has_runs_that_take_that_long() -> None:
@@ -90,12 +91,20 @@ WIDE: QuickSetup = replace(EIGHT, form=replace(EIGHT.form, input_lanes=4))
 TWO_JOBS = 8  # edges: two rows of each, and the registers behind them
 
 
-def test_filter_keeps_exactly_those() -> None:
-    assert prove(filter_of(TINY), keeps_exactly_those, TWO_JOBS, "bounded", PATIENCE_S).holds
+BOTH = pytest.mark.parametrize("setup", [TINY, WIDE], ids=["4 scores", "8 scores"])
+
+
+@BOTH
+def test_filter_keeps_exactly_those(setup: QuickSetup) -> None:
+    claims = keeps_exactly_those
+    assert prove(filter_of(setup), claims, TWO_JOBS, "bounded", PATIENCE_S, solver="bits").holds
+
+
+def test_filter_has_jobs_that_keep_some() -> None:
     assert prove(filter_of(TINY), keeps_exactly_those, TWO_JOBS, "cover", PATIENCE_S).holds
 
 
-@pytest.mark.parametrize("setup", [TINY, WIDE], ids=["4 scores", "8 scores"])
+@BOTH
 def test_filter_leaves_in_time(setup: QuickSetup) -> None:
     assert prove(filter_of(setup), leaves_in_time, TWO_JOBS, "bounded", PATIENCE_S).holds
     assert prove(filter_of(setup), leaves_in_time, TWO_JOBS, "cover", PATIENCE_S).holds
@@ -104,11 +113,24 @@ def test_filter_leaves_in_time(setup: QuickSetup) -> None:
 # Whole jobs.
 
 
+LAST = timing(params_of(TINY), Ranking(TINY.form.most, 1)).last  # the last edge of the longest job
+WHOLE = together(from_one_reset, alone, pivots_are_candidates, jobs_are_right)
+
+
 def test_whole_jobs_are_right() -> None:
+    assert prove(build(TINY), WHOLE, LAST + 1, "bounded", PATIENCE_S, solver="bits").holds
+
+
+def test_there_are_whole_jobs() -> None:
     depth = timing(params_of(THREE), Ranking(THREE.form.most, 1)).last + 1
-    claims = together(from_one_reset, alone, pivots_are_candidates, jobs_are_right)
-    assert prove(build(THREE), claims, depth, "bounded", PATIENCE_S).holds
-    assert prove(build(THREE), claims, depth, "cover", PATIENCE_S).holds
+    assert prove(build(THREE), WHOLE, depth, "cover", PATIENCE_S).holds
+
+
+@pytest.mark.parametrize(("edges", "verdict"), [(LAST, "proved"), (LAST - 1, "refuted")])
+def test_whole_jobs_end_in_time(edges: int, verdict: str) -> None:
+    """No later than the worst case, which some job reaches."""
+    claims = together(from_one_reset, pivots_are_candidates, ends_within(edges))
+    assert prove(build(TINY), claims, LAST + 2, "bounded", PATIENCE_S, solver="bits").verdict == verdict
 
 
 Build = Callable[[], Block]
