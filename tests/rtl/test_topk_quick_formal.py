@@ -113,17 +113,22 @@ def test_filter_leaves_in_time(setup: QuickSetup) -> None:
 # Whole jobs.
 
 
-LAST = timing(params_of(TINY), Ranking(TINY.form.most, 1)).last  # the last edge of the longest job
+def last_of(setup: QuickSetup) -> int:
+    """The last edge of the longest job."""
+    return timing(params_of(setup), Ranking(setup.form.most, 1)).last
+
+
+LAST = last_of(TINY)
 WHOLE = together(from_one_reset, alone, pivots_are_candidates, jobs_are_right)
 
 
-def test_whole_jobs_are_right() -> None:
-    assert prove(build(TINY), WHOLE, LAST + 1, "bounded", PATIENCE_S, solver="bits").holds
+@BOTH
+def test_whole_jobs_are_right(setup: QuickSetup) -> None:
+    assert prove(build(setup), WHOLE, last_of(setup) + 1, "bounded", 3 * PATIENCE_S, solver="bits").holds
 
 
 def test_there_are_whole_jobs() -> None:
-    depth = timing(params_of(THREE), Ranking(THREE.form.most, 1)).last + 1
-    assert prove(build(THREE), WHOLE, depth, "cover", PATIENCE_S).holds
+    assert prove(build(THREE), WHOLE, last_of(THREE) + 1, "cover", PATIENCE_S).holds
 
 
 @pytest.mark.parametrize(("edges", "verdict"), [(LAST, "proved"), (LAST - 1, "refuted")])
