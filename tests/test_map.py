@@ -74,6 +74,7 @@ def test_the_text_says_where_it_is_how_good_and_what_came_second(capsys: pytest.
     assert "\npart " in text  # the share of each group in the time
 
 
+@pytest.mark.slow
 def test_every_form_has_a_line(capsys: pytest.CaptureFixture[str], out: Path) -> None:
     words = ["edge", "attention", "--set", "B=1", "--set", "H=1", "--set", "E=4", "--set", "M=12", "--most-fused", "1"]
     _, text, _ = mapped(capsys, out, *words)

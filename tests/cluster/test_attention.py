@@ -26,6 +26,7 @@ def costs(of: System, batch: Batch, model: str = "llama3-70b") -> dict[str, floa
     return {name: spent.seconds for name, spent in found.items()}
 
 
+@pytest.mark.slow
 @given(seconds, seconds, seconds, st.integers(1, 100))
 def test_overlap_is_between_the_longest_and_the_sum(one: float, two: float, three: float, pieces: int) -> None:
     parts = {name: Spent(time, {name: time}) for name, time in zip("abc", (one, two, three), strict=True)}

@@ -98,6 +98,7 @@ def test_the_closed_form_adds_up_the_means_of_the_law() -> None:
     assert float(run("analytic").units["local"].busy_cycles) == pytest.approx(float(expected), abs=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [(), (f"{LOCAL}={RADIX}",)])
 def test_no_execution_beats_the_bound(changes: tuple[str, ...]) -> None:
     assert run("bound", *changes).seconds <= run("cycle", *changes).seconds
@@ -113,6 +114,7 @@ def test_an_engine_whose_time_is_fixed_is_as_busy_at_both_depths() -> None:
     assert closed.busy_cycles == executed.busy_cycles == expected
 
 
+@pytest.mark.slow
 def test_draws_scatter_about_the_mean_as_the_law_has_it_and_are_those_of_their_seed() -> None:
     mean, params = float(run("analytic").units["local"].busy_cycles), QuickParams(lanes=16, overhead=5)
     variance = 0.0
@@ -125,11 +127,13 @@ def test_draws_scatter_about_the_mean_as_the_law_has_it_and_are_those_of_their_s
     assert all(abs(value - mean) < 4 * variance**0.5 for value in found)
 
 
+@pytest.mark.slow
 def test_a_faster_engine_shortens_what_waits_for_it() -> None:
     slow, fast = (run("cycle", f"arch.units.local.lanes={lanes}").seconds for lanes in (1, 64))
     assert slow > 1.2 * fast
 
 
+@pytest.mark.slow
 def test_comparisons_are_what_counts_as_use() -> None:
     """Two comparators for each score of a pass, and one of the filter for each candidate."""
     actions = run("analytic").actions["local.select"]["use"]

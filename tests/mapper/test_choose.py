@@ -162,6 +162,7 @@ def test_the_mapping_sets_the_parameter_that_was_chosen() -> None:
 # What it costs is what the other depths say.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_the_file_gives_what_the_search_says(tmp_path: Path, objective: Objective) -> None:
     edge, workload, found = chosen("attention", TINY, objective)

@@ -57,6 +57,7 @@ def found() -> dict[str, Result]:
     return {name: simulate(load_arch(name), workload, None, "cycle") for name in ("spatten", "spatten-hbm2")}
 
 
+@pytest.mark.slow
 def test_commands_move_what_the_indices_gather(found: dict[str, Result]) -> None:
     """A key of 64 bytes is two bursts, low bits of 32 bytes one: no burst is shared with a key that is not wanted."""
     moved = found["spatten-hbm2"].traffic["dram"]
@@ -66,6 +67,7 @@ def test_commands_move_what_the_indices_gather(found: dict[str, Result]) -> None
     assert whole / BURST <= reads <= whole / BURST + others / BURST + 2 * 3 * 2 * len(moved)
 
 
+@pytest.mark.slow
 def test_the_plain_bandwidth_is_no_slower(found: dict[str, Result]) -> None:
     assert found["spatten"].traffic["dram"] == found["spatten-hbm2"].traffic["dram"]
     assert found["spatten"].seconds <= found["spatten-hbm2"].seconds

@@ -106,6 +106,7 @@ def test_the_order_of_an_address_map_matters() -> None:
     assert low.traffic == other.traffic
 
 
+@pytest.mark.slow
 def test_half_a_clock_is_no_other_result() -> None:
     """Ticks of program and DRAM are whole whatever the clock: 800 MHz is the DRAM's own, 1 GHz is not."""
     for clock in ("800 MHz", "1 GHz", "940 MHz"):

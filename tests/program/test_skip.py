@@ -60,6 +60,7 @@ def test_skipping_gives_the_same_integers(program: Program) -> None:
     same(program)
 
 
+@pytest.mark.slow
 @seed(2)
 @SOME
 @given(programs(calm=True))

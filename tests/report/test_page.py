@@ -158,6 +158,7 @@ def test_without_energy_the_energy_figures_are_left_out(tmp_path: Path) -> None:
     assert 'id="figure-energy-parts-all"' not in text
 
 
+@pytest.mark.slow
 def test_too_many_points_are_listed_but_not_drawn(tmp_path: Path) -> None:
     rows = [row(arch, "small", 256 * size) for arch in ("plain", "woven") for size in range(1, 1002)]
     text = write_report(write_folder(tmp_path, rows, BARE)).read_text(encoding="utf-8")

@@ -67,6 +67,7 @@ def test_slices_of_a_thread_do_not_overlap(program: Program, skip: bool, trace: 
         assert all(start + length <= after for (start, length), (after, _) in pairwise(sorted(slices)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ticks_per_s", [10**9, 940_000_000, Fraction(2_500_000_000, 3), 3_200_000_000, 1])
 def test_slices_do_not_overlap_at_any_clock(ticks_per_s: int | Fraction) -> None:
     program = Program("x", Fraction(ticks_per_s), SKIPPING.resources, SKIPPING.root)
@@ -93,6 +94,7 @@ def test_both_ends_of_a_flow_lie_in_slices(program: Program, skip: bool) -> None
         assert ends[number]["ts"] in [start for start, _ in slices[ends[number]["pid"], ends[number]["tid"]]]
 
 
+@pytest.mark.slow
 @RANDOM
 @given(ANY)
 def test_the_slices_of_a_resource_are_its_busy_ticks(program: Program) -> None:

@@ -292,6 +292,7 @@ def test_nothing_is_lost(family: str) -> None:
     assert resources(FAMILIES[family], kinds)["dsp"] == 16
 
 
+@pytest.mark.slow
 def test_what_is_lost_is_noticed() -> None:
     """The flow that is not used, since it loses three of four rows (Yosys 0.70)."""
     assert len(idle_inputs(mapped(("synth_ice40 -device u -dsp",)))) >= 24

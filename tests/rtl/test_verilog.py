@@ -111,6 +111,7 @@ def test_clock_and_reset_are_ports_of_a_block_without_registers() -> None:
     assert "input rst;" in text
 
 
+@pytest.mark.slow
 def test_names_need_no_escape() -> None:
     assert not [found.name for found in all_devices() if "\\" in found.verilog]
 
