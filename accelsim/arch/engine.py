@@ -7,14 +7,13 @@ from fractions import Fraction
 from typing import Any, get_args
 
 from accelsim.arch.model import Op
+from accelsim.einsum.ast import SELECTIONS
 from accelsim.errors import AccelsimError, nearest
 from accelsim.units.fields import parameters
 from accelsim.units.topk.engines import ENGINES
 from accelsim.units.topk.job import Scores
 from accelsim.units.topk.selector import Selector
 from accelsim.yamlfile import Node
-
-SELECTIONS = ("argtopk", "argsort", "argmax")
 
 
 def engine_op(pattern: str, node: Node, dims: Mapping[str, int], uses: Mapping[str, Fraction]) -> Op:

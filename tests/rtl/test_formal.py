@@ -316,6 +316,12 @@ def test_empty_or_unclear_claims_are_refused(properties: Properties, mode: Any, 
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize(("mode", "waves"), [("cover", None), ("bounded", Path("run.vcd"))])
+def test_what_gates_cannot_show_is_refused(mode: Any, waves: Path | None) -> None:
+    with pytest.raises(AccelsimError, match="has no waves and no covers"):
+        prove(SkidBuffer(2), stream_rules, 3, mode, waves=waves, solver="bits")
+
+
 @pytest.mark.slow
 def test_a_claim_that_needs_more_to_be_proved_is_open() -> None:
     """True in every run, but not by induction alone: nothing says that the tail follows the head."""

@@ -191,8 +191,3 @@ def test_engines_that_cannot_be_are_refused(values: dict[str, object], message: 
     with pytest.raises(AccelsimError) as caught:
         UNIT.read(values)
     assert str(caught.value) == message
-
-
-@EACH
-def test_plain_values_make_the_same_parameters(name: str) -> None:
-    assert UNIT.read(UNIT.plain(SETUPS[name])) == SETUPS[name]

@@ -119,7 +119,8 @@ def last_of(setup: QuickSetup) -> int:
 
 
 LAST = last_of(TINY)
-WHOLE = together(from_one_reset, alone, pivots_are_candidates, jobs_are_right)
+OUTSIDE = together(alone, pivots_are_candidates, jobs_are_right)
+WHOLE = together(from_one_reset, OUTSIDE)
 
 
 @BOTH
@@ -139,7 +140,6 @@ def test_whole_jobs_end_in_time(edges: int, verdict: str) -> None:
 
 
 Build = Callable[[], Block]
-OUTSIDE = together(alone, pivots_are_candidates, jobs_are_right)
 BROKEN: list[tuple[str, Build, Properties, str]] = [
     ("OneShort", lambda: OneShort(TINY), finds_the_threshold, "keeps_as_many_as_sought"),
     ("WrongSide", lambda: WrongSide(TINY), finds_the_threshold, "those_above_follow"),

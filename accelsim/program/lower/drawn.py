@@ -13,7 +13,7 @@ from accelsim.cost.images import Counter
 from accelsim.cost.selections import selections
 from accelsim.einsum.ast import SELECTIONS, Coordinate
 from accelsim.einsum.cascade import Einsum
-from accelsim.einsum.indices import Integers
+from accelsim.einsum.grid import Integers
 
 MOST_ENTRIES = 1 << 26
 

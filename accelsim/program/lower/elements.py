@@ -18,7 +18,8 @@ from accelsim.cost.images import Counter, Visit
 from accelsim.einsum.affine import Scope, mentioned
 from accelsim.einsum.ast import Coordinate, Index, Lookup
 from accelsim.einsum.fold import DROP
-from accelsim.einsum.indices import Integers, Tables, evaluated, flags_of, placed_at
+from accelsim.einsum.grid import Integers
+from accelsim.einsum.indices import Tables, evaluated, flags_of, placed_at
 from accelsim.einsum.walk import coordinates, walk
 from accelsim.errors import AccelsimError
 from accelsim.program.lower.drawn import drawn_indices

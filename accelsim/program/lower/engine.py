@@ -16,8 +16,8 @@ from accelsim.einsum.fold import DROP, Fold
 from accelsim.einsum.walk import coordinates
 from accelsim.errors import AccelsimError
 from accelsim.mapping.bind import Placement
-from accelsim.program.lower.numbers import Integers, aligned, total
-from accelsim.program.lower.shares import Look, Share, firings, shares
+from accelsim.program.lower.numbers import Integers, total
+from accelsim.program.lower.shares import Look, Share, aligned, firings, shares
 from accelsim.units.engines import DMA, ENGINES, compute_timing, transfer_timing
 from accelsim.units.timing import Timing
 from accelsim.yamlfile import Node

@@ -16,7 +16,7 @@ from accelsim.einsum.ast import And, Coordinate, Index, IndexExpr, IndexOp, Int,
 from accelsim.errors import AccelsimError, Mark
 from accelsim.memory.bursts import Run
 from accelsim.program.lower.conditions import condition_of
-from accelsim.program.lower.shares import Share
+from accelsim.program.lower.shares import Share, aligned
 from accelsim.program.model import Places, Table
 
 Integers = NDArray[np.int64]
@@ -127,14 +127,6 @@ def less(shares: Sequence[Share], others: Sequence[Share], loops: Sequence[str])
 def _plain(share: Share) -> Share:
     """Without the loops along which nothing changes."""
     return _condensed(share, np.ones(share.values.shape, dtype=np.bool_))[0]
-
-
-def aligned(share: Share, loops: Sequence[str]) -> Integers:
-    """Values with one axis for each of `loops`, of length 1 where they do not change."""
-    order = [share.loops.index(loop) for loop in loops if loop in share.loops]
-    lengths = [share.values.shape[share.loops.index(loop)] if loop in share.loops else 1 for loop in loops]
-    found: Integers = share.values.transpose(order).reshape(lengths)
-    return found
 
 
 def _condensed(share: Share, there: Flags) -> tuple[Share, Flags]:

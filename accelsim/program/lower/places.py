@@ -18,7 +18,7 @@ import numpy as np
 from accelsim.cost.analytic import step_cost
 from accelsim.cost.traffic import Life
 from accelsim.einsum.ast import Coordinate, Index, IndexExpr, Int, Lookup
-from accelsim.einsum.indices import Integers
+from accelsim.einsum.grid import Integers
 from accelsim.errors import AccelsimError
 from accelsim.mapping.bind import Placement
 from accelsim.memory.bursts import Run

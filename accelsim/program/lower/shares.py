@@ -20,7 +20,8 @@ from accelsim.einsum.affine import NEVER, Scope, conjunction, conjuncts, mention
 from accelsim.einsum.ast import Index, IndexExpr, IndexOp, Int, MapCall, Predicate, Size
 from accelsim.einsum.cascade import Einsum
 from accelsim.einsum.fold import DROP, Fold
-from accelsim.einsum.indices import Flags, Integers, evaluated, flags_of, placed_at
+from accelsim.einsum.grid import Flags, Integers
+from accelsim.einsum.indices import evaluated, flags_of, placed_at
 from accelsim.einsum.selection import searched
 from accelsim.einsum.walk import coordinates
 from accelsim.errors import AccelsimError
@@ -36,6 +37,14 @@ class Share:
 
     loops: tuple[str, ...]
     values: Integers
+
+
+def aligned(share: Share, loops: Sequence[str]) -> Integers:
+    """Values with one axis for each of `loops`, of length 1 where they do not change."""
+    order = [share.loops.index(loop) for loop in loops if loop in share.loops]
+    lengths = [share.values.shape[share.loops.index(loop)] if loop in share.loops else 1 for loop in loops]
+    found: Integers = share.values.transpose(order).reshape(lengths)
+    return found
 
 
 @dataclass(frozen=True)
@@ -197,9 +206,7 @@ def _merged(parts: Sequence[Share]) -> list[Share]:
             found.append(part)
             continue
         loops = found[at].loops
-        order = [part.loops.index(loop) for loop in loops if loop in part.loops]
-        shape = [part.values.shape[part.loops.index(loop)] if loop in part.loops else 1 for loop in loops]
-        found[at] = Share(loops, found[at].values * part.values.transpose(order).reshape(shape))
+        found[at] = Share(loops, found[at].values * aligned(part, loops))
     return found
 
 

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from accelsim.units.topk.engines import COMPARED, CYCLES, ENGINES
+from accelsim.units.topk.engines import ENGINES
 from accelsim.units.topk.job import Ranking, Scores, Spans, steady
 from accelsim.units.topk.kernel import Integers
 from accelsim.units.topk.law import quick_mean
 from accelsim.units.topk.parts import Params
 from accelsim.units.topk.quick import QuickParams
-from accelsim.units.topk.sample import drawn_jobs, taken
+from accelsim.units.topk.sample import drawn_jobs, mean_compared, sampled_spans, taken
 
 SAMPLES = 256  # of an engine without a law
 GRAIN = 1 << 20  # parts of a cycle to which means are rounded
@@ -53,10 +53,8 @@ def least_interval(selector: Selector, n: int, k: int) -> int:
 
 def drawn_times(selector: Selector, n: int, k: int, count: int) -> tuple[Integers, Integers]:
     """Of so many jobs, each cycles until the next may enter, and from then to behind the last output."""
-    engine, job = ENGINES[selector.engine], Ranking(n, k, selector.scores)
     seed = int(np.random.SeedSequence([selector.seed, n, k]).generate_state(1)[0])
-    found = taken(engine, selector.params, job, drawn_jobs(job, selector.params.score_bits, count, seed))
-    spans = [engine.spans(selector.params, n, int(cycles)) for cycles in found[:, CYCLES]]
+    _, spans = _drawn(selector, Ranking(n, k, selector.scores), count, seed)
     intervals = np.array([steady(span, selector.params.overlap) for span in spans], np.int64)
     whole = np.array([sum(span) + selector.params.filter_stages for span in spans], np.int64)
     return intervals, whole - intervals
@@ -73,8 +71,13 @@ def _by_law(params: Params, job: Ranking) -> tuple[float, float] | None:
 
 
 def _by_samples(selector: Selector, job: Ranking) -> tuple[float, float]:
+    found, spans = _drawn(selector, job, SAMPLES, selector.seed)
+    interval = sum(steady(span, selector.params.overlap) for span in spans) / len(spans)
+    return interval, mean_compared(found) + job.n
+
+
+def _drawn(selector: Selector, job: Ranking, count: int, seed: int) -> tuple[Integers, list[Spans]]:
+    """What SELECT takes of so many jobs, a row each, and what each occupies."""
     engine, params = ENGINES[selector.engine], selector.params
-    found = taken(engine, params, job, drawn_jobs(job, params.score_bits, SAMPLES, selector.seed))
-    spans: list[Spans] = [engine.spans(params, job.n, int(cycles)) for cycles in found[:, CYCLES]]
-    interval = sum(steady(span, params.overlap) for span in spans) / len(spans)
-    return interval, float(found[:, COMPARED].mean()) + job.n
+    found = taken(engine, params, job, drawn_jobs(job, params.score_bits, count, seed))
+    return found, sampled_spans(engine, params, job, found)
